@@ -1,0 +1,19 @@
+//! Words that everything else is said with: ids, time, randomness, assurance and redacted types.
+//!
+//! Floor 0: depends on none of our crates and can do no I/O. The outside world comes in through the ports
+//! [`Clock`] and [`Rng`].
+
+mod assurance;
+mod ids;
+mod random;
+mod redacted;
+mod time;
+
+pub use assurance::{Aal, Amr, FactorClass};
+pub use ids::{
+    ApplicationId, AuthenticatorId, ChallengeId, DeliveryId, FieldError, FieldProblem, KeyId,
+    RequestId, SignInId, TenantId, UserId, UserKey,
+};
+pub use random::{Rng, new_uuid_v7};
+pub use redacted::{SecretBytes, SecretString};
+pub use time::{Clock, Span, Timestamp};

@@ -1,0 +1,1 @@
+//! Sealing, keyed hashes and constant-time comparison

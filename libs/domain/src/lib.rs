@@ -1,0 +1,1 @@
+//! The aggregates: state, events, one file per command

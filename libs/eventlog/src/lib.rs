@@ -1,0 +1,1 @@
+//! Event-log engines: one folder per engine

@@ -1,0 +1,1 @@
+//! The factors: one folder per kind

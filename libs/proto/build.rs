@@ -1,0 +1,37 @@
+//! Compiles `proto/` without a `protoc` on the machine.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+use prost::Message as _;
+
+const FILES: &[&str] = &[
+    "countersign/admin/v1/admin_service.proto",
+    "countersign/audit/v1/audit_service.proto",
+    "countersign/challenge/v1/challenge_service.proto",
+    "countersign/common/v1/authenticator.proto",
+    "countersign/common/v1/requirement.proto",
+    "countersign/enrollment/v1/enrollment_service.proto",
+    "countersign/event/v1/authenticators.proto",
+    "countersign/event/v1/challenges.proto",
+    "countersign/event/v1/deliveries.proto",
+    "countersign/event/v1/sealed.proto",
+    "countersign/event/v1/sign_ins.proto",
+    "countersign/event/v1/tenant.proto",
+    "countersign/notification/v1/notification_service.proto",
+    "countersign/policy/v1/policy_service.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
+    println!("cargo:rerun-if-changed={}", root.display());
+    let descriptors = protox::compile(FILES, [&root])?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("countersign.binpb"), descriptors.encode_to_vec())?;
+    let grpc = env::var_os("CARGO_FEATURE_GRPC").is_some();
+    tonic_prost_build::configure()
+        .build_client(grpc)
+        .build_server(grpc)
+        .bytes(".")
+        .compile_fds(descriptors)?;
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! Outside services that carry messages: one folder per provider.

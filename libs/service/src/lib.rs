@@ -1,0 +1,1 @@
+//! What every service shares: config, caller identity, status, telemetry, lifecycle

@@ -1,0 +1,1 @@
+//! Clocks, seeded randomness, builders and real servers for tests

@@ -1,0 +1,1 @@
+//! Journeys, foreign clients, faults and architecture
