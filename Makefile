@@ -1,0 +1,113 @@
+# Every task of the house. `make` alone prints what there is.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+CARGO ?= cargo
+PYTHON ?= python3
+TOOLS := .tools
+BUF := $(TOOLS)/npm/node_modules/.bin/buf
+# Where cargo was told to install tools for this checkout; searched first.
+export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
+# Installing system packages needs root; only what is missing is installed.
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+APT_INSTALL = command -v apt-get >/dev/null || { echo "please install $(1) with your package manager" >&2; exit 1; }; \
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get install -y -q $(1) || { apt-get update -q && apt-get install -y -q $(1); }'
+# nextest runs each test in a process of its own, and faster; without it plain `cargo test` runs the same tests.
+# Building it takes longer than the tests do, so it is used where it is and not installed.
+NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
+ifeq ($(NEXTEST),yes)
+RUN_TESTS := $(CARGO) nextest run --workspace --locked --no-fail-fast
+else
+RUN_TESTS := $(CARGO) test --workspace --locked --no-fail-fast --lib --bins --tests
+endif
+# Pages that are written by the code that they describe.
+GENERATED := docs/errors.md docs/events.md
+
+.PHONY: help
+help: ## Print this
+	@echo "Countersign: a self-hosted, event-sourced MFA platform"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Start a server on ./data, show a whole sign-in against it, keep it running
+	$(CARGO) run --locked -p countersign -- demo --serve --data-dir data
+
+.PHONY: test
+test: tools proto-lint ## Run every test, with the tools and real servers they need
+	$(RUN_TESTS)
+	$(CARGO) test --workspace --locked --doc
+
+.PHONY: fmt
+fmt: $(BUF) ## Format Rust and proto
+	$(CARGO) fmt --all
+	$(BUF) format -w proto
+
+.PHONY: lint
+lint: proto-lint ## Check formatting, clippy and proto style
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: proto-lint
+proto-lint: $(BUF)
+	$(BUF) lint proto
+	$(BUF) format --diff --exit-code proto
+
+.PHONY: docs
+docs: generated ## Build the API documentation of the code and write the generated pages
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+# The test that guards the generated pages also writes them.
+.PHONY: generated
+generated:
+	@if [ -f tests/tests/generated_docs.rs ]; then \
+		COUNTERSIGN_WRITE_DOCS=1 $(CARGO) test -q --locked -p countersign-tests --test generated_docs; \
+	fi
+
+.PHONY: generated-clean
+generated-clean: generated
+	@for page in $(GENERATED); do \
+		[ ! -f $$page ] || git diff --exit-code -- $$page \
+			|| { echo "$$page is stale: run 'make docs' and commit it" >&2; exit 1; }; \
+	done
+
+.PHONY: bench
+bench: ## Measure the verification path against its durable floor
+	$(CARGO) run --release --locked -p countersign-bench
+
+.PHONY: audit
+audit: ## Check dependencies for advisories, licences and doors (needs the network)
+	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install cargo-deny --locked --root $(TOOLS)
+	$(CARGO) deny check
+
+.PHONY: tools
+tools: $(TOOLS)/venv/.stamp $(BUF) oathtool ## Install what the tests need: oathtool, Python clients, buf
+
+.PHONY: oathtool
+oathtool:
+	@command -v oathtool >/dev/null || { $(call APT_INSTALL,oathtool); }
+
+$(TOOLS)/venv/.stamp: tests/python/requirements.txt
+	@mkdir -p $(TOOLS)
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { $(call APT_INSTALL,python3 python3-venv); }
+	$(PYTHON) -m venv $(TOOLS)/venv
+	$(TOOLS)/venv/bin/python -m pip install -q --disable-pip-version-check -r tests/python/requirements.txt
+	@touch $@
+
+# No lock file: it would pin one platform's binary. The package pins its binaries to its own version.
+# No install scripts: they would only fetch what the packages already hold.
+$(BUF): tests/npm/package.json
+	@command -v npm >/dev/null || { $(call APT_INSTALL,nodejs npm); }
+	@mkdir -p $(TOOLS)/npm
+	@cp tests/npm/package.json $(TOOLS)/npm/package.json
+	npm install --prefix $(TOOLS)/npm --no-package-lock --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+.PHONY: ci
+ci: ## Run exactly what CI runs
+	$(MAKE) lint
+	$(MAKE) test
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+	$(MAKE) generated-clean
