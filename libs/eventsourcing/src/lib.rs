@@ -4,6 +4,8 @@
 //! [`Executor`] brings them together: load, fold, decide, append. [`Projection`] and [`Reactor`] follow the log; they
 //! are two traits so that rebuilding a read model can never send a message.
 
+#[cfg(feature = "contract")]
+pub mod contract;
 mod decider;
 mod event;
 mod execute;
