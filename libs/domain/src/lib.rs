@@ -1,1 +1,15 @@
-//! The aggregates: state, events, one file per command
+//! The aggregates: what may happen to a user's authenticators, challenges and sign-ins, to tenants and to deliveries.
+//!
+//! Floor 2, and pure: no clock, no randomness, no I/O. Each aggregate is a folder: `mod.rs` draws the state machine and
+//! dispatches, `event.rs` says what can happen, `state.rs` folds it, one file per command decides, and `convert.rs`
+//! translates events to the stored schema.
+
+pub mod catalog;
+pub mod delivery;
+pub mod policy;
+pub mod tenant;
+pub mod throttle;
+pub mod user_authenticators;
+pub mod user_challenges;
+pub mod user_sign_ins;
+pub mod wire;

@@ -7,11 +7,12 @@
 #![expect(
     missing_docs,
     clippy::all,
-    unreachable_pub,
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
     reason = "generated code; its documentation comes from the comments in proto/"
 )]
+
+mod upcast;
 
 /// The package `countersign`.
 pub mod countersign {

@@ -1,0 +1,85 @@
+//! What can happen to a tenant's settings.
+
+use countersign_core::{ApplicationId, KeyId, Timestamp};
+
+use super::{FactorSettings, Role};
+use crate::policy::MfaRequirement;
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// See [`TenantCreated`].
+    TenantCreated(TenantCreated),
+    /// See [`ApplicationCreated`].
+    ApplicationCreated(ApplicationCreated),
+    /// See [`MfaRequirementSet`].
+    MfaRequirementSet(MfaRequirementSet),
+    /// See [`FactorSettingsChanged`].
+    FactorSettingsChanged(FactorSettingsChanged),
+    /// See [`ApiKeyIssued`].
+    ApiKeyIssued(ApiKeyIssued),
+    /// See [`ApiKeyRevoked`].
+    ApiKeyRevoked(ApiKeyRevoked),
+}
+
+/// A tenant was created; it challenges every sign-in until it says otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TenantCreated {
+    /// Its name for people.
+    pub display_name: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// An application was created.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApplicationCreated {
+    /// Its id.
+    pub application_id: ApplicationId,
+    /// Its name for people.
+    pub display_name: String,
+    /// Its requirement; `None` means the tenant's.
+    pub requirement: Option<MfaRequirement>,
+}
+
+/// The tenant, or one application, now has this requirement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MfaRequirementSet {
+    /// The application; `None` for the tenant itself.
+    pub application_id: Option<ApplicationId>,
+    /// The requirement.
+    pub requirement: MfaRequirement,
+}
+
+/// A kind of factor now behaves so.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FactorSettingsChanged {
+    /// The kind.
+    pub kind: Box<str>,
+    /// Its settings, whole.
+    pub settings: FactorSettings,
+}
+
+/// An API key was issued.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApiKeyIssued {
+    /// Its id.
+    pub key_id: KeyId,
+    /// What it is for.
+    pub display_name: String,
+    /// SHA-256 of its secret of 256 random bits.
+    pub secret_hash: [u8; 32],
+    /// What it may do.
+    pub roles: Vec<Role>,
+    /// When.
+    pub issued_at: Timestamp,
+    /// When it ends; `None` if never.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// An API key was ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApiKeyRevoked {
+    /// The key.
+    pub key_id: KeyId,
+}

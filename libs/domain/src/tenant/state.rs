@@ -1,0 +1,177 @@
+//! What the fold of a tenant's settings knows.
+
+use std::collections::BTreeMap;
+
+use countersign_core::{ApplicationId, KeyId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Event, FactorSettings, Role};
+use crate::policy::{MfaRequirement, RequirementPolicy};
+
+/// A tenant's settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    created: Option<Created>,
+    requirement: MfaRequirement,
+    applications: BTreeMap<ApplicationId, Application>,
+    factor_settings: BTreeMap<Box<str>, FactorSettings>,
+    api_keys: BTreeMap<KeyId, ApiKey>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Created {
+    display_name: String,
+    at: Timestamp,
+}
+
+/// An application.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Application {
+    /// Its name for people.
+    pub display_name: String,
+    /// Its requirement; `None` means the tenant's.
+    pub requirement: Option<MfaRequirement>,
+}
+
+/// An API key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApiKey {
+    /// What it is for.
+    pub display_name: String,
+    /// SHA-256 of its secret.
+    pub secret_hash: [u8; 32],
+    /// What it may do.
+    pub roles: Vec<Role>,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// When it ends; `None` if never.
+    pub expires_at: Option<Timestamp>,
+    /// Whether it was ended.
+    pub revoked: bool,
+}
+
+impl ApiKey {
+    /// Returns whether it opens anything at `now`.
+    #[must_use]
+    pub fn is_usable(&self, now: Timestamp) -> bool {
+        !self.revoked && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+impl State {
+    /// Returns whether the tenant was created.
+    #[must_use]
+    pub const fn exists(&self) -> bool {
+        self.created.is_some()
+    }
+
+    /// Returns its name for people; empty if it was not created.
+    #[must_use]
+    pub fn display_name(&self) -> &str {
+        self.created.as_ref().map_or("", |created| &created.display_name)
+    }
+
+    /// Returns when it was created.
+    #[must_use]
+    pub fn created_at(&self) -> Option<Timestamp> {
+        self.created.as_ref().map(|created| created.at)
+    }
+
+    /// Returns when its sign-ins need a second factor.
+    #[must_use]
+    pub const fn requirement(&self) -> MfaRequirement {
+        self.requirement
+    }
+
+    /// Returns one application.
+    #[must_use]
+    pub fn application(&self, id: &ApplicationId) -> Option<&Application> {
+        self.applications.get(id)
+    }
+
+    /// Returns its applications, by id.
+    #[must_use]
+    pub const fn applications(&self) -> &BTreeMap<ApplicationId, Application> {
+        &self.applications
+    }
+
+    /// Returns how a kind of factor behaves.
+    #[must_use]
+    pub fn factor_settings(&self, kind: &str) -> FactorSettings {
+        self.factor_settings.get(kind).cloned().unwrap_or_default()
+    }
+
+    /// Returns the settings that were changed from the defaults, by kind.
+    pub fn changed_factor_settings(&self) -> impl Iterator<Item = (&str, &FactorSettings)> {
+        self.factor_settings.iter().map(|(kind, settings)| (&**kind, settings))
+    }
+
+    /// Returns one API key.
+    #[must_use]
+    pub fn api_key(&self, id: &KeyId) -> Option<&ApiKey> {
+        self.api_keys.get(id)
+    }
+
+    /// Returns its API keys, revoked ones too.
+    pub fn api_keys(&self) -> impl Iterator<Item = (&KeyId, &ApiKey)> {
+        self.api_keys.iter()
+    }
+
+    /// Returns the policy that judges its sign-ins.
+    #[must_use]
+    pub fn policy(&self) -> RequirementPolicy {
+        let own = |(id, application): (&ApplicationId, &Application)| {
+            Some((id.as_str().into(), application.requirement?))
+        };
+        RequirementPolicy {
+            tenant: self.requirement,
+            applications: self.applications.iter().filter_map(own).collect(),
+        }
+    }
+
+    pub(super) fn evolve(mut self, event: &Event) -> Self {
+        match event {
+            Event::TenantCreated(event) => {
+                self.created = Some(Created {
+                    display_name: event.display_name.clone(),
+                    at: event.created_at,
+                });
+            }
+            Event::ApplicationCreated(event) => {
+                let application = Application {
+                    display_name: event.display_name.clone(),
+                    requirement: event.requirement,
+                };
+                self.applications.insert(event.application_id.clone(), application);
+            }
+            Event::MfaRequirementSet(event) => match &event.application_id {
+                None => self.requirement = event.requirement,
+                Some(id) => {
+                    if let Some(application) = self.applications.get_mut(id) {
+                        application.requirement = Some(event.requirement);
+                    }
+                }
+            },
+            Event::FactorSettingsChanged(event) => {
+                self.factor_settings.insert(event.kind.clone(), event.settings.clone());
+            }
+            Event::ApiKeyIssued(event) => {
+                let key = ApiKey {
+                    display_name: event.display_name.clone(),
+                    secret_hash: event.secret_hash,
+                    roles: event.roles.clone(),
+                    issued_at: event.issued_at,
+                    expires_at: event.expires_at,
+                    revoked: false,
+                };
+                self.api_keys.insert(event.key_id.clone(), key);
+            }
+            Event::ApiKeyRevoked(event) => {
+                if let Some(key) = self.api_keys.get_mut(&event.key_id) {
+                    key.revoked = true;
+                }
+            }
+        }
+        self
+    }
+}

@@ -1,0 +1,117 @@
+//! A user's authenticators, from the start of enrolment to removal.
+//!
+//! ```text
+//!   StartEnrollment          ConfirmEnrollment (right)         Suspend
+//!  ──────────────▶ pending ───────────────────────▶ active ───────────▶ suspended
+//!                     │ wrong too often, expired,      │ ▲                 │   │
+//!                     │ superseded                     │ └─── Reinstate ───┘   │
+//!                     ▼                                ▼       Remove          ▼
+//!                 abandoned                         removed ◀──────────────────┘
+//! ```
+//!
+//! A set of recovery codes is an authenticator too; issuing a new set keeps its id, so that failures go on counting.
+
+mod confirm_enrollment;
+mod convert;
+mod event;
+mod issue_recovery_codes;
+mod life;
+mod start_enrollment;
+mod state;
+
+use countersign_eventsourcing::Decider;
+
+pub use confirm_enrollment::{ConfirmEnrollment, Confirmation, MAX_CONFIRM_ATTEMPTS};
+pub use event::{
+    AbandonReason, AuthenticatorReinstated, AuthenticatorRemoved, AuthenticatorRenamed,
+    AuthenticatorSuspended, DefaultAuthenticatorSet, EnrollmentAbandoned, EnrollmentAttemptFailed,
+    EnrollmentConfirmed, EnrollmentStarted, Event, RecoveryCodesIssued,
+};
+pub use issue_recovery_codes::{IssueRecoveryCodes, RECOVERY_CODE_KIND};
+pub use life::{
+    ReinstateAuthenticator, RemoveAuthenticator, RenameAuthenticator, SetDefaultAuthenticator,
+    SuspendAuthenticator,
+};
+pub use start_enrollment::{MAX_AUTHENTICATORS, StartEnrollment};
+pub use state::{Authenticator, State, Status};
+
+/// The decider of stream `authenticators-{tenant}.{user_key}`.
+#[derive(Clone, Copy, Debug)]
+pub struct UserAuthenticators;
+
+/// What may be asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Begins to bind an authenticator.
+    StartEnrollment(StartEnrollment),
+    /// Judges the proof that the user holds it.
+    ConfirmEnrollment(ConfirmEnrollment),
+    /// Changes what the user calls it.
+    Rename(RenameAuthenticator),
+    /// Makes challenges prefer it.
+    SetDefault(SetDefaultAuthenticator),
+    /// Sets it aside.
+    Suspend(SuspendAuthenticator),
+    /// Takes it back into service.
+    Reinstate(ReinstateAuthenticator),
+    /// Removes it for good.
+    Remove(RemoveAuthenticator),
+    /// Issues a set of recovery codes in place of the previous one.
+    IssueRecoveryCodes(IssueRecoveryCodes),
+}
+
+/// Why a command is not allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// The user has no such authenticator.
+    #[error("the user has no such authenticator")]
+    NotFound,
+    /// The user has as many authenticators as are allowed.
+    #[error("the user has {MAX_AUTHENTICATORS} authenticators already; remove one first")]
+    TooMany,
+    /// The enrolment is over: confirmed or abandoned.
+    #[error("the enrolment is closed; start a new one")]
+    EnrollmentClosed,
+    /// The enrolment's time ran out.
+    #[error("the enrolment has expired; start a new one")]
+    EnrollmentExpired,
+    /// Only an active authenticator can do this.
+    #[error("the authenticator is not active")]
+    NotActive,
+    /// Only a suspended authenticator can do this.
+    #[error("the authenticator is not suspended")]
+    NotSuspended,
+    /// The authenticator is gone.
+    #[error("the authenticator was removed")]
+    Removed,
+}
+
+impl Decider for UserAuthenticators {
+    const CATEGORY: &'static str = "authenticators";
+    type State = State;
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    fn decide(state: &State, command: Command) -> Result<Vec<Event>, Rejection> {
+        match command {
+            Command::StartEnrollment(command) => command.decide(state),
+            Command::ConfirmEnrollment(command) => command.decide(state),
+            Command::Rename(command) => command.decide(state),
+            Command::SetDefault(command) => command.decide(state),
+            Command::Suspend(command) => command.decide(state),
+            Command::Reinstate(command) => command.decide(state),
+            Command::Remove(command) => command.decide(state),
+            Command::IssueRecoveryCodes(command) => command.decide(state),
+        }
+    }
+
+    fn evolve(state: State, event: &Event) -> State {
+        state.evolve(event)
+    }
+}
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod properties;

@@ -1,0 +1,252 @@
+//! What the fold of a user's verifications knows.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use countersign_core::{AuthenticatorId, ChallengeId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Allowed, Consumed, Event};
+use crate::throttle::Closure;
+
+/// How many closed challenges are remembered: enough to answer whoever still asks, and bounded.
+const REMEMBERED_CLOSED: usize = 16;
+
+/// A user's challenges, and a ledger for each authenticator.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    challenges: VecDeque<Challenge>,
+    ledgers: BTreeMap<AuthenticatorId, Ledger>,
+}
+
+/// One challenge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Challenge {
+    /// Its id.
+    pub id: ChallengeId,
+    /// The application; may be empty.
+    pub application_id: Box<str>,
+    /// Who may answer, the preferred one first.
+    pub allowed: Vec<Allowed>,
+    /// When it was opened.
+    pub issued_at: Timestamp,
+    /// When it lapses.
+    pub expires_at: Timestamp,
+    /// Wrong answers that it still takes.
+    pub attempts_left: u32,
+    /// Where it stands in the log; [`Challenge::state_at`] tells lapsed ones apart.
+    pub state: ChallengeState,
+    /// What a right answer proved.
+    pub proof: Option<Proof>,
+}
+
+/// Where a challenge stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChallengeState {
+    /// Awaits an answer.
+    Pending,
+    /// A right answer came.
+    Verified,
+    /// Its attempts were used up.
+    Exhausted,
+    /// Its time ran out.
+    Expired,
+    /// The platform gave it up.
+    Canceled,
+    /// Newer challenges pushed it out.
+    Superseded,
+}
+
+/// What a verification proves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Proof {
+    /// The authenticator that answered.
+    pub authenticator_id: AuthenticatorId,
+    /// Its kind.
+    pub kind: Box<str>,
+    /// Authentication context class reached.
+    pub acr: Box<str>,
+    /// Authentication method references.
+    pub amr: Vec<String>,
+    /// When.
+    pub verified_at: Timestamp,
+}
+
+/// What is held against an authenticator, and what it used up.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Failures in a row.
+    pub consecutive_failures: u32,
+    /// The closure that follows them.
+    pub closure: Option<Closure>,
+    /// The greatest moving factor used up.
+    pub last_factor: Option<u64>,
+    /// The set whose codes `used_codes` are.
+    pub code_generation: u32,
+    /// Codes used up.
+    pub used_codes: BTreeSet<u32>,
+}
+
+impl Challenge {
+    /// Returns where it stands at `now`: a pending one lapses by itself.
+    #[must_use]
+    pub fn state_at(&self, now: Timestamp) -> ChallengeState {
+        match self.state {
+            ChallengeState::Pending if now >= self.expires_at => ChallengeState::Expired,
+            state => state,
+        }
+    }
+
+    /// Returns whether `authenticator` may answer.
+    #[must_use]
+    pub fn allows(&self, authenticator: AuthenticatorId) -> bool {
+        self.allowed.iter().any(|allowed| allowed.authenticator_id == authenticator)
+    }
+}
+
+impl Ledger {
+    /// Returns how many codes of set `generation` were used up.
+    #[must_use]
+    pub fn codes_used(&self, generation: u32) -> u32 {
+        if self.code_generation == generation {
+            u32::try_from(self.used_codes.len()).unwrap_or(u32::MAX)
+        } else {
+            0
+        }
+    }
+
+    /// Returns whether code `index` of set `generation` was used up; so is all of an earlier set.
+    #[must_use]
+    pub fn code_is_used(&self, generation: u32, index: u32) -> bool {
+        generation < self.code_generation
+            || (generation == self.code_generation && self.used_codes.contains(&index))
+    }
+}
+
+impl State {
+    /// Returns the challenges that are remembered, oldest first.
+    pub fn challenges(&self) -> impl DoubleEndedIterator<Item = &Challenge> {
+        self.challenges.iter()
+    }
+
+    /// Returns one challenge.
+    #[must_use]
+    pub fn find(&self, id: ChallengeId) -> Option<&Challenge> {
+        // The one asked for is nearly always among the newest.
+        self.challenges.iter().rev().find(|challenge| challenge.id == id)
+    }
+
+    /// Returns the challenges that await an answer at `now`, oldest first.
+    pub fn pending(&self, now: Timestamp) -> impl Iterator<Item = &Challenge> {
+        self.challenges.iter().filter(move |c| c.state_at(now) == ChallengeState::Pending)
+    }
+
+    /// Returns the ledger of `authenticator`, if anything was ever held against it or used up.
+    #[must_use]
+    pub fn ledger(&self, authenticator: AuthenticatorId) -> Option<&Ledger> {
+        self.ledgers.get(&authenticator)
+    }
+
+    /// Returns the closure that keeps `authenticator` from being tried at `now`.
+    #[must_use]
+    pub fn closure(&self, authenticator: AuthenticatorId, now: Timestamp) -> Option<Closure> {
+        self.ledger(authenticator)?.closure.filter(|closure| closure.holds_at(now))
+    }
+
+    /// Returns the authenticators that take no attempts at `now`.
+    pub fn throttled(
+        &self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (AuthenticatorId, &Ledger, Closure)> {
+        self.ledgers.iter().filter_map(move |(id, ledger)| {
+            let closure = ledger.closure.filter(|closure| closure.holds_at(now))?;
+            Some((*id, ledger, closure))
+        })
+    }
+
+    fn change(&mut self, id: ChallengeId, change: impl FnOnce(&mut Challenge)) {
+        if let Some(challenge) = self.challenges.iter_mut().rev().find(|c| c.id == id) {
+            change(challenge);
+        }
+    }
+
+    fn close(&mut self, id: ChallengeId, state: ChallengeState) {
+        self.change(id, |challenge| challenge.state = state);
+        let closed = |c: &Challenge| c.state != ChallengeState::Pending;
+        if self.challenges.iter().filter(|c| closed(c)).count() > REMEMBERED_CLOSED
+            && let Some(oldest) = self.challenges.iter().position(closed)
+        {
+            self.challenges.remove(oldest);
+        }
+    }
+
+    pub(super) fn evolve(mut self, event: &Event) -> Self {
+        match event {
+            Event::ChallengeIssued(event) => self.challenges.push_back(Challenge {
+                id: event.challenge_id,
+                application_id: event.application_id.clone(),
+                allowed: event.allowed.clone(),
+                issued_at: event.issued_at,
+                expires_at: event.expires_at,
+                attempts_left: event.max_attempts,
+                state: ChallengeState::Pending,
+                proof: None,
+            }),
+            Event::ChallengeVerified(event) => {
+                let ledger = self.ledgers.entry(event.authenticator_id).or_default();
+                ledger.consecutive_failures = 0;
+                ledger.closure = None;
+                match event.consumed {
+                    Consumed::MovingFactor(factor) => {
+                        ledger.last_factor = ledger.last_factor.max(Some(factor));
+                    }
+                    Consumed::Code { generation, index } => {
+                        if ledger.code_generation < generation {
+                            ledger.code_generation = generation;
+                            ledger.used_codes.clear();
+                        }
+                        ledger.used_codes.insert(index);
+                    }
+                    Consumed::Nothing => {}
+                }
+                self.change(event.challenge_id, |challenge| {
+                    challenge.proof = Some(Proof {
+                        authenticator_id: event.authenticator_id,
+                        kind: event.kind.clone(),
+                        acr: event.acr.clone(),
+                        amr: event.amr.clone(),
+                        verified_at: event.verified_at,
+                    });
+                });
+                self.close(event.challenge_id, ChallengeState::Verified);
+            }
+            Event::AttemptFailed(event) => {
+                let ledger = self.ledgers.entry(event.authenticator_id).or_default();
+                ledger.consecutive_failures = event.consecutive_failures;
+                self.change(event.challenge_id, |c| c.attempts_left = event.attempts_left);
+            }
+            Event::ChallengeExhausted(event) => {
+                self.close(event.challenge_id, ChallengeState::Exhausted);
+            }
+            Event::ChallengeExpired(event) => {
+                self.close(event.challenge_id, ChallengeState::Expired);
+            }
+            Event::ChallengeCanceled(event) => {
+                self.close(event.challenge_id, ChallengeState::Canceled);
+            }
+            Event::ChallengeSuperseded(event) => {
+                self.close(event.challenge_id, ChallengeState::Superseded);
+            }
+            Event::AuthenticatorThrottled(event) => {
+                let ledger = self.ledgers.entry(event.authenticator_id).or_default();
+                ledger.consecutive_failures = event.consecutive_failures;
+                ledger.closure = Some(Closure { until: event.until });
+            }
+            Event::ThrottleReleased(event) => {
+                let ledger = self.ledgers.entry(event.authenticator_id).or_default();
+                ledger.consecutive_failures = 0;
+                ledger.closure = None;
+            }
+        }
+        self
+    }
+}
