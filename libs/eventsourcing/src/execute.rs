@@ -220,12 +220,8 @@ impl<D: EventCodec> Executor<D> {
         let mut lost_answer = None;
         for _ in 0..MAX_DECISIONS {
             let folded = self.load(stream).await?;
-            if let Some(first) = folded.find(request.command_id) {
-                if first.request_digest != request.metadata.request_digest {
-                    return Err(ExecuteError::RequestIdReused);
-                }
-                let events = self.recall(stream, first).await?;
-                return Ok(Executed { events, folded, repeated: lost_answer.is_none() });
+            if let Some(executed) = self.recall(stream, &folded, request).await? {
+                return Ok(Executed { repeated: lost_answer.is_none(), ..executed });
             }
             let events =
                 D::decide(&folded.state, command.clone()).map_err(ExecuteError::Rejected)?;
@@ -281,12 +277,21 @@ impl<D: EventCodec> Executor<D> {
         next
     }
 
-    /// Reads the events that a command caused the first time.
-    async fn recall(
+    /// Returns what `request` did the first time, if `folded` knows that it was carried out before. For use cases that
+    /// must look at the state before they can make their command.
+    ///
+    /// # Errors
+    /// Says that the id was used for another request, or that the log cannot be read.
+    pub async fn recall(
         &self,
         stream: &StreamId,
-        first: RecentCommand,
-    ) -> Result<Vec<D::Event>, ExecuteError<D::Rejection>> {
+        folded: &Arc<Folded<D::State>>,
+        request: &Request,
+    ) -> Result<Option<Executed<D>>, ExecuteError<D::Rejection>> {
+        let Some(first) = folded.find(request.command_id) else { return Ok(None) };
+        if first.request_digest != request.metadata.request_digest {
+            return Err(ExecuteError::RequestIdReused);
+        }
         let mut recorded = self.log.read(stream, Revision(first.first_revision)).await?;
         let mut events = Vec::new();
         while let Some(next) = recorded.try_next().await.map_err(ExecuteError::from)? {
@@ -295,7 +300,7 @@ impl<D: EventCodec> Executor<D> {
             }
             events.push(decode::<D>(&next).map_err(ExecuteError::from)?);
         }
-        Ok(events)
+        Ok(Some(Executed { events, folded: Arc::clone(folded), repeated: true }))
     }
 
     /// Keeps the newer of two folds of one stream.
