@@ -1,1 +1,36 @@
-//! Key-encryption keys and the data-key store that can delete
+//! Keys: the ones that seal users' data and can be destroyed, the one that wraps them, and the one that signs
+//! statements of proofs.
+//!
+//! A user's values are sealed under the user's own data key. Data keys lie, wrapped by a key-encryption key, in the
+//! data-key store, the one store that can delete: when a user is erased the key goes for ever, and what the log holds
+//! under it can no longer be read by anyone, while the log stays whole. Copies that left the directory (backups, the
+//! snapshots of a file system, worn cells of a flash disk) are out of its reach: keep the key-encryption key apart from
+//! backups of the store, and let those expire.
+//!
+//! ```no_run
+//! # use std::{path::Path, sync::Arc};
+//! # use countersign_core::{Rng, TenantId, UserId};
+//! # fn example(rng: Arc<dyn Rng>, tenant: TenantId, user: UserId) -> Result<(), Box<dyn std::error::Error>> {
+//! let keys = countersign_keys::LocalKeys::open(Path::new("data/keys"), rng)?;
+//! let vault = keys.vault();
+//! let user = vault.user_key(&tenant, &user);
+//! let sealed = vault.seal(&tenant, user, "authenticator.record", b"a seed")?;
+//! assert_eq!(vault.unseal(&tenant, user, "authenticator.record", &sealed)?.expose(), b"a seed");
+//! vault.erase(&tenant, user)?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod assertion;
+mod encryption;
+mod error;
+mod frame;
+mod local_file;
+mod store;
+mod vault;
+
+pub use assertion::{AssertionKey, SignError};
+pub use encryption::{KeyEncryption, WRAPPED_LEN};
+pub use error::{KeyProblem, OpenError, VaultError};
+pub use local_file::{KeyReport, LocalKeys, verify};
+pub use vault::UserVault;

@@ -1,0 +1,30 @@
+//! The seam for key-encryption keys: whoever wraps keys so that they may be stored.
+
+use std::fmt::Debug;
+
+use countersign_core::SecretBytes;
+
+use crate::VaultError;
+
+/// Length of a wrapped key of 32 bytes: 24 bytes of nonce, the key, 16 bytes of tag. The slots of the data-key store
+/// have room for exactly that.
+pub const WRAPPED_LEN: usize = 24 + 32 + 16;
+
+/// Wraps keys. One folder per provider.
+///
+/// Data keys are wrapped by a key in this process, so that no sign-in waits for the network. A provider that is a
+/// service (Vault Transit, AWS KMS) keeps that key wrapped in its turn, and unwraps it once per start.
+pub trait KeyEncryption: Debug + Send + Sync {
+    /// Wraps `key` so that it opens only with the same `associated`: [`WRAPPED_LEN`] bytes for a key of 32.
+    ///
+    /// # Errors
+    /// Says that the provider cannot be reached.
+    fn wrap(&self, associated: &[u8], key: &[u8]) -> Result<Vec<u8>, VaultError>;
+
+    /// Opens what [`wrap`](Self::wrap) made.
+    ///
+    /// # Errors
+    /// Says that the provider cannot be reached, or [`VaultError::Damaged`] if the bytes were altered, belong elsewhere
+    /// or were wrapped by another key.
+    fn unwrap(&self, associated: &[u8], wrapped: &[u8]) -> Result<SecretBytes, VaultError>;
+}

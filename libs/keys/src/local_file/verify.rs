@@ -1,0 +1,92 @@
+//! Reading all keys again: is each what was written, and does it open?
+
+use std::{collections::HashSet, fs, path::Path};
+
+use super::{
+    kek::{KEK, Kek},
+    keys::{open_index_key, open_signing_key},
+};
+use crate::{
+    KeyEncryption as _, KeyProblem, OpenError,
+    store::{Content, SlotFile, survey},
+};
+
+/// After so many problems the rest is not described.
+const MAX_PROBLEMS: usize = 1_000;
+/// How many keys are read between two reports of progress.
+const PROGRESS_INTERVAL: u32 = 4_096;
+
+/// What was found in a directory of keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyReport {
+    /// Users' data keys that open.
+    pub keys: u64,
+    /// Users who were erased.
+    pub erased: u64,
+    /// How many of them have bytes of their key left, which the next start wipes.
+    pub unwiped: u64,
+    /// Bytes of keys that were being made when the process was killed, which the next start cuts. Nothing was sealed
+    /// under them.
+    pub torn: u64,
+    /// What is wrong, at most a thousand places. Empty for sound keys.
+    pub problems: Vec<KeyProblem>,
+}
+
+/// Reads every key in `directory` again: its checksum, and that it opens under the key-encryption key. Changes nothing.
+/// Tells `progress` how many of how many keys are done.
+///
+/// # Errors
+/// Says that the key-encryption key or the store cannot be opened at all.
+pub fn verify(
+    directory: &Path,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<KeyReport, OpenError> {
+    fs::metadata(directory).map_err(OpenError::io(directory))?;
+    let kek = Kek::open(directory, None)?.ok_or_else(|| {
+        let source = std::io::ErrorKind::NotFound.into();
+        OpenError::Io { path: KEK.path(directory), source }
+    })?;
+    let file = SlotFile::open(directory, false)?;
+    let mut report = KeyReport::default();
+    let others =
+        [open_index_key(directory, &kek, file.id()).err(), open_signing_key(directory, &kek).err()];
+    for error in others.into_iter().flatten() {
+        report.problems.push(if let OpenError::Damaged(problem) = error {
+            problem
+        } else {
+            KeyProblem::new(directory.display().to_string(), crate::error::chain(&error))
+        });
+    }
+    let mut users = HashSet::new();
+    let extent = survey(&file, |number, count, slot| {
+        if number.is_multiple_of(PROGRESS_INTERVAL) {
+            progress(number.into(), count.into());
+        }
+        let outcome = slot.and_then(|slot| {
+            if !users.insert(slot.user) {
+                return Err("its user has another slot before it");
+            }
+            match slot.content {
+                Content::Key(wrapped) => {
+                    let opened = kek.unwrap(&slot.owner.associated(slot.user), &wrapped);
+                    opened.map_err(|_| "its key does not open under the key-encryption key")?;
+                    report.keys += 1;
+                }
+                Content::Erased { wiped } => {
+                    report.erased += 1;
+                    report.unwiped += u64::from(!wiped);
+                }
+            }
+            Ok(())
+        });
+        if let Err(what) = outcome
+            && report.problems.len() < MAX_PROBLEMS
+        {
+            report.problems.push(KeyProblem::new(file.place(number), what));
+        }
+        Ok(())
+    })?;
+    report.torn = extent.torn;
+    progress(extent.slots.into(), extent.slots.into());
+    Ok(report)
+}

@@ -1,0 +1,302 @@
+//! The data-key store: one file of slots of one size, from which a key can be erased so that no byte of it remains.
+//!
+//! ```text
+//!              create                          erase: one byte, sync
+//! (nothing) ----------> live: wrapped key ----------------------------> erased, key still there
+//!     |                                                                       | wipe, sync; or at the next start
+//!     | erase                                                                 v
+//!     +---------------------------------------------------------------> erased: user key only
+//! ```
+//!
+//! An erased slot keeps the user key, a keyed hash that is no personal data, so that the user stays erased. Slots are
+//! never used again. The directory's lock sees to it that one process has the store open.
+
+#[cfg(test)]
+mod faults;
+mod file;
+mod queue;
+mod slot;
+mod survey;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::HashMap, fmt, io, sync::Arc};
+
+use countersign_core::{Rng, TenantId, UserKey};
+use countersign_crypto::DataKey;
+use parking_lot::{Mutex, RwLock};
+use quick_cache::sync::Cache;
+
+pub(crate) use file::{NAME, SlotFile};
+use queue::{NewSlot, Queue};
+pub(crate) use slot::Content;
+use slot::{Owner, SLOT_LEN, Slot, Unreadable};
+pub(crate) use survey::{Extent, survey};
+
+use crate::{KeyEncryption, KeyProblem, OpenError, VaultError, WRAPPED_LEN};
+
+/// How many unwrapped keys are kept in memory, some 150 bytes each.
+const CACHED_KEYS: usize = 20_000;
+
+const OTHER_TENANT: &str = "the user belongs to another tenant";
+
+/// An unwrapped key and whose it is.
+#[derive(Debug)]
+pub(crate) struct OwnedKey {
+    tenant: TenantId,
+    pub(crate) data_key: DataKey,
+}
+
+/// What the store has for a user.
+pub(crate) enum Found {
+    /// A key.
+    Key(Arc<OwnedKey>),
+    /// Nothing any more, and never again.
+    Erased,
+    /// Nothing yet.
+    Nothing,
+}
+
+/// Where a user's slot is, and how far it has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Live(u32),
+    /// Erased as far as anyone can tell, but bytes of the key may be left: erasing again completes it.
+    Erasing(u32),
+    Erased,
+}
+
+/// The data-key store.
+pub(crate) struct KeyStore {
+    file: SlotFile,
+    encryption: Arc<dyn KeyEncryption>,
+    rng: Arc<dyn Rng>,
+    index: RwLock<HashMap<UserKey, Place>>,
+    /// A key is put in only while the index is locked and says that it lives; whoever erases changes the index first.
+    cache: Cache<UserKey, Arc<OwnedKey>>,
+    queue: Queue,
+    end: Mutex<End>,
+    /// Held by whoever erases: two at the same slot would read each other's half-written bytes.
+    erasing: Mutex<()>,
+}
+
+/// Where the next slot goes. Only the queue's one writer locks it.
+struct End {
+    slots: u32,
+    /// Whether a failed write may have left bytes behind them.
+    has_remains: bool,
+}
+
+impl fmt::Debug for KeyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyStore").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+impl KeyStore {
+    /// Reads all slots, cuts a torn end, and completes erasures that a crash has stopped.
+    pub(crate) fn open(
+        file: SlotFile,
+        encryption: Arc<dyn KeyEncryption>,
+        rng: Arc<dyn Rng>,
+    ) -> Result<Self, OpenError> {
+        let mut index = HashMap::new();
+        let mut unwiped = Vec::new();
+        let Extent { slots, torn } = survey(&file, |number, _, slot| {
+            let damaged = |what| OpenError::Damaged(KeyProblem::new(file.place(number), what));
+            let slot = slot.map_err(damaged)?;
+            let place = match slot.content {
+                Content::Key(_) => Place::Live(number),
+                Content::Erased { wiped } => {
+                    if !wiped {
+                        unwiped.push((number, slot));
+                    }
+                    Place::Erased
+                }
+            };
+            match index.insert(slot.user, place) {
+                None => Ok(()),
+                Some(_) => Err(damaged("its user has another slot before it")),
+            }
+        })?;
+        let failed = |source| OpenError::Io { path: file.path().to_owned(), source };
+        if torn > 0 {
+            tracing::warn!(path = %file.path().display(), slots, bytes = torn, "cutting the torn end of the data keys");
+            file.cut(slots).and_then(|()| file.sync()).map_err(failed)?;
+        }
+        if !unwiped.is_empty() {
+            tracing::warn!(count = unwiped.len(), "completing erasures that were interrupted");
+            for (number, slot) in &unwiped {
+                file.overwrite(*number, &slot.tombstone()).map_err(failed)?;
+            }
+            file.sync().map_err(failed)?;
+        }
+        Ok(Self {
+            file,
+            encryption,
+            rng,
+            index: RwLock::new(index),
+            cache: Cache::new(CACHED_KEYS),
+            queue: Queue::default(),
+            end: Mutex::new(End { slots, has_remains: false }),
+            erasing: Mutex::new(()),
+        })
+    }
+
+    /// Returns the random id of the store.
+    pub(crate) fn id(&self) -> &[u8] {
+        self.file.id()
+    }
+
+    /// Returns whether no user ever had a slot.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.index.read().is_empty()
+    }
+
+    /// Finds a user's key.
+    pub(crate) fn find(&self, tenant: &TenantId, user: UserKey) -> Result<Found, VaultError> {
+        match self.cache.get(&user) {
+            Some(key) if key.tenant == *tenant => Ok(Found::Key(key)),
+            Some(_) => Err(VaultError::damaged("data keys", OTHER_TENANT)),
+            None => self.load(tenant, user),
+        }
+    }
+
+    fn load(&self, tenant: &TenantId, user: UserKey) -> Result<Found, VaultError> {
+        let place = self.index.read().get(&user).copied();
+        let number = match place {
+            None => return Ok(Found::Nothing),
+            Some(Place::Erasing(_) | Place::Erased) => return Ok(Found::Erased),
+            Some(Place::Live(number)) => number,
+        };
+        let loaded = self.unwrap(number, tenant, user);
+        let index = self.index.read();
+        // It may have been erased while it was read, and then what was read means nothing.
+        if index.get(&user) != place.as_ref() {
+            return Ok(Found::Erased);
+        }
+        let Some(data_key) = loaded? else { return Ok(Found::Erased) };
+        let key = Arc::new(OwnedKey { tenant: tenant.clone(), data_key });
+        self.cache.insert(user, Arc::clone(&key));
+        Ok(Found::Key(key))
+    }
+
+    /// Reads and unwraps the key in a slot; `None` if its erasure has just begun.
+    fn unwrap(
+        &self,
+        number: u32,
+        tenant: &TenantId,
+        user: UserKey,
+    ) -> Result<Option<DataKey>, VaultError> {
+        let slot = self.read(number)?;
+        let damaged = |what| VaultError::damaged(self.file.place(number), what);
+        let slot = slot.map_err(|error| damaged(error.what()))?;
+        if slot.user != user {
+            return Err(damaged("it is another user's"));
+        }
+        if slot.owner != Owner::of(tenant) {
+            return Err(damaged(OTHER_TENANT));
+        }
+        let Content::Key(wrapped) = slot.content else { return Ok(None) };
+        let key = self.encryption.unwrap(&slot.owner.associated(user), &wrapped)?;
+        let key = <[u8; 32]>::try_from(key.expose()).map_err(|_| damaged("its key is no key"))?;
+        Ok(Some(DataKey::from_bytes(key)))
+    }
+
+    fn read(&self, number: u32) -> Result<Result<Slot, Unreadable>, VaultError> {
+        let mut bytes = [0; SLOT_LEN];
+        self.file.read(number, &mut bytes)?;
+        Ok(Slot::parse(&bytes))
+    }
+
+    /// Makes a key for a user who has none, and waits until it is on disk. Does nothing for one who has one, or had.
+    pub(crate) fn create(&self, tenant: &TenantId, user: UserKey) -> Result<(), VaultError> {
+        let owner = Owner::of(tenant);
+        let key = DataKey::generate(&*self.rng);
+        let wrapped = self.encryption.wrap(&owner.associated(user), key.expose())?;
+        let wrapped = <[u8; WRAPPED_LEN]>::try_from(wrapped).map_err(|wrapped| {
+            let what = format!("it has {} bytes instead of {WRAPPED_LEN}", wrapped.len());
+            VaultError::damaged("a wrapped key", what)
+        })?;
+        self.add(NewSlot { user, owner, content: Content::Key(wrapped) })
+    }
+
+    /// Erases a user's key, or notes that a user who had none may never have one.
+    pub(crate) fn erase(&self, tenant: &TenantId, user: UserKey) -> Result<(), VaultError> {
+        let owner = Owner::of(tenant);
+        let _alone = self.erasing.lock();
+        loop {
+            let place = self.index.read().get(&user).copied();
+            match place {
+                None => {
+                    self.add(NewSlot { user, owner, content: Content::Erased { wiped: true } })?;
+                }
+                Some(Place::Live(number) | Place::Erasing(number)) => {
+                    return self.erase_slot(number, owner, user);
+                }
+                Some(Place::Erased) => return Ok(()),
+            }
+        }
+    }
+
+    fn erase_slot(&self, number: u32, owner: Owner, user: UserKey) -> Result<(), VaultError> {
+        let slot = match self.read(number)? {
+            Ok(slot) if slot.user == user && slot.owner != owner => {
+                return Err(VaultError::damaged(self.file.place(number), OTHER_TENANT));
+            }
+            Ok(slot) if slot.user == user => slot,
+            // A damaged key is erased like any other, and the slot is whole again.
+            Ok(_) | Err(_) => {
+                Slot { user, owner, batch: number, content: Content::Erased { wiped: true } }
+            }
+        };
+        self.file.mark_erased(number)?;
+        // From here on there is no way back: whatever fails now, the key is not given out again.
+        {
+            let mut index = self.index.write();
+            index.insert(user, Place::Erasing(number));
+            self.cache.remove(&user);
+        }
+        self.file.sync()?;
+        self.file.overwrite(number, &slot.tombstone())?;
+        self.file.sync()?;
+        self.index.write().insert(user, Place::Erased);
+        Ok(())
+    }
+
+    /// Adds a slot, unless there is one for its user.
+    fn add(&self, slot: NewSlot) -> Result<(), VaultError> {
+        let user = slot.user;
+        self.queue.write(
+            slot,
+            || self.index.read().contains_key(&user),
+            |slots| self.append(slots).map_err(VaultError::from),
+        )
+    }
+
+    /// Writes slots behind the last. If that fails, nothing of them stays.
+    fn append(&self, slots: &[NewSlot]) -> io::Result<()> {
+        let mut end = self.end.lock();
+        let first = end.slots;
+        let count = u32::try_from(slots.len()).map_err(io::Error::other)?;
+        let next = first.checked_add(count).ok_or(io::ErrorKind::FileTooLarge)?;
+        if end.has_remains {
+            self.file.cut(first)?;
+        }
+        end.has_remains = true;
+        if let Err(error) = self.file.append(first, &queue::encode(first, slots)) {
+            end.has_remains = self.file.cut(first).is_err();
+            return Err(error);
+        }
+        *end = End { slots: next, has_remains: false };
+        let mut index = self.index.write();
+        for (number, slot) in (first..next).zip(slots) {
+            let place = match slot.content {
+                Content::Key(_) => Place::Live(number),
+                Content::Erased { .. } => Place::Erased,
+            };
+            index.insert(slot.user, place);
+        }
+        Ok(())
+    }
+}
