@@ -1,1 +1,9 @@
-//! Clocks, seeded randomness, builders and real servers for tests
+//! Time that tests move and randomness that tests repeat.
+
+#![forbid(unsafe_code)]
+
+mod clock;
+mod random;
+
+pub use clock::MovableClock;
+pub use random::SeededRandom;
