@@ -1,1 +1,29 @@
-//! What every service shares: config, caller identity, status, telemetry, lifecycle
+//! What every service shares: who calls and what they may do, how requests become commands, how errors become statuses,
+//! telemetry, and an orderly start and stop.
+
+pub mod access;
+pub mod caller;
+mod chain;
+pub mod deadline;
+mod error;
+pub mod fields;
+mod foundation;
+pub mod keys;
+pub mod lifecycle;
+pub mod paging;
+pub mod present;
+mod reason;
+pub mod request_line;
+mod scope;
+pub mod seals;
+mod status;
+pub mod telemetry;
+mod world;
+
+pub use chain::Chain;
+pub use error::ApiError;
+pub use foundation::{Foundation, FoundationParts, User, tenant_stream};
+pub use reason::Reason;
+pub use scope::Scope;
+pub use status::to_status;
+pub use world::{OsRandom, SystemClock};

@@ -1,0 +1,183 @@
+//! What use cases stand on: the log through its deciders, the vault, time and randomness.
+
+use std::{fmt, sync::Arc};
+
+use countersign_core::{Clock, Rng, TenantId, Timestamp, UserId, UserKey, new_uuid_v7};
+use countersign_domain::{
+    delivery::Delivery, tenant::Tenant, user_authenticators::UserAuthenticators,
+    user_challenges::UserChallenges, user_sign_ins::UserSignIns,
+};
+use countersign_eventsourcing::{
+    Decider, EventLog, Executor, Folded, ReadError, SnapshotStore, StreamId,
+};
+use countersign_keys::UserVault;
+use uuid::Uuid;
+
+use crate::{ApiError, Reason};
+
+/// How many folds of each kind are kept in memory; some 1 KiB each.
+const CACHED_USERS: usize = 20_000;
+const CACHED_TENANTS: usize = 1_000;
+
+/// What a foundation is made of.
+pub struct FoundationParts {
+    /// The event log.
+    pub log: Arc<dyn EventLog>,
+    /// The cache of folds.
+    pub snapshots: Arc<dyn SnapshotStore>,
+    /// Sealing and erasing.
+    pub vault: UserVault,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub rng: Arc<dyn Rng>,
+}
+
+/// What use cases stand on.
+pub struct Foundation {
+    /// The event log, for followers.
+    pub log: Arc<dyn EventLog>,
+    /// Sealing and erasing.
+    pub vault: UserVault,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub rng: Arc<dyn Rng>,
+    /// Tenants' settings.
+    pub tenants: Executor<Tenant>,
+    /// Users' authenticators.
+    pub authenticators: Executor<UserAuthenticators>,
+    /// Users' challenges.
+    pub challenges: Executor<UserChallenges>,
+    /// Users' sign-ins.
+    pub sign_ins: Executor<UserSignIns>,
+    /// Deliveries.
+    pub deliveries: Executor<Delivery>,
+}
+
+impl fmt::Debug for Foundation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Foundation").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for FoundationParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FoundationParts").finish_non_exhaustive()
+    }
+}
+
+impl Foundation {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: FoundationParts) -> Self {
+        let FoundationParts { log, snapshots, vault, clock, rng } = parts;
+        fn executor<D: countersign_eventsourcing::EventCodec>(
+            log: &Arc<dyn EventLog>,
+            snapshots: &Arc<dyn SnapshotStore>,
+            cached: usize,
+        ) -> Executor<D> {
+            Executor::new(Arc::clone(log), Arc::clone(snapshots), cached)
+        }
+        Self {
+            tenants: executor(&log, &snapshots, CACHED_TENANTS),
+            authenticators: executor(&log, &snapshots, CACHED_USERS),
+            challenges: executor(&log, &snapshots, CACHED_USERS),
+            sign_ins: executor(&log, &snapshots, CACHED_TENANTS),
+            deliveries: executor(&log, &snapshots, CACHED_TENANTS),
+            log,
+            vault,
+            clock,
+            rng,
+        }
+    }
+
+    /// Returns the present instant.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Returns a fresh id.
+    #[must_use]
+    pub fn new_id(&self) -> Uuid {
+        new_uuid_v7(self.clock.now(), &*self.rng)
+    }
+
+    /// Names a user of `tenant` for streams and seals.
+    #[must_use]
+    pub fn user(&self, tenant: &TenantId, user_id: &UserId) -> User {
+        User { tenant: tenant.clone(), key: self.vault.user_key(tenant, user_id) }
+    }
+
+    /// Returns a tenant's settings.
+    ///
+    /// # Errors
+    /// Says that the log cannot be read.
+    pub async fn tenant(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Arc<Folded<countersign_domain::tenant::State>>, ReadError> {
+        self.tenants.load(&tenant_stream(tenant)).await
+    }
+
+    /// Returns the settings of a tenant that must be there.
+    ///
+    /// # Errors
+    /// Says that there is no such tenant or that the log cannot be read.
+    pub async fn existing_tenant(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Arc<Folded<countersign_domain::tenant::State>>, ApiError> {
+        let settings = self.tenant(tenant).await?;
+        if settings.state.exists() {
+            Ok(settings)
+        } else {
+            Err(ApiError::new(Reason::TenantNotFound))
+        }
+    }
+}
+
+/// Names a tenant's stream.
+#[must_use]
+pub fn tenant_stream(tenant: &TenantId) -> StreamId {
+    stream::<Tenant>(tenant, Tenant::STREAM_KEY)
+}
+
+/// Names a stream of `D`; category and key are ours, so the name is always right.
+#[expect(
+    clippy::expect_used,
+    reason = "the categories are constants and the keys are hashes or ids"
+)]
+pub(crate) fn stream<D: Decider>(tenant: &TenantId, key: &str) -> StreamId {
+    StreamId::new(D::CATEGORY, tenant, key).expect("categories and keys are plain")
+}
+
+/// A user, as streams and seals know them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The keyed hash of the platform's own id.
+    pub key: UserKey,
+}
+
+impl User {
+    /// Names the stream of the user's authenticators.
+    #[must_use]
+    pub fn authenticators(&self) -> StreamId {
+        stream::<UserAuthenticators>(&self.tenant, &self.key.to_string())
+    }
+
+    /// Names the stream of the user's challenges.
+    #[must_use]
+    pub fn challenges(&self) -> StreamId {
+        stream::<UserChallenges>(&self.tenant, &self.key.to_string())
+    }
+
+    /// Names the stream of the user's sign-ins.
+    #[must_use]
+    pub fn sign_ins(&self) -> StreamId {
+        stream::<UserSignIns>(&self.tenant, &self.key.to_string())
+    }
+}

@@ -1,0 +1,121 @@
+//! Every reason that a request may fail with. `docs/errors.md` is generated from here.
+
+use tonic::Code;
+
+macro_rules! reasons {
+    ($($(#[doc = $meaning:literal])+ $name:ident = $text:literal, $code:ident, $mend:literal;)+) => {
+        /// Why a request failed: `reason` of the `google.rpc.ErrorInfo` in its status, domain `countersign`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason {
+            $($(#[doc = $meaning])+ $name,)+
+        }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// Returns the text on the wire.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),+ }
+            }
+
+            /// Returns the gRPC code that goes with it.
+            #[must_use]
+            pub const fn code(self) -> Code {
+                match self { $(Self::$name => Code::$code),+ }
+            }
+
+            /// Returns what it means.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($meaning),+).trim()),+ }
+            }
+
+            /// Returns what the caller can do about it.
+            #[must_use]
+            pub const fn mend(self) -> &'static str {
+                match self { $(Self::$name => $mend),+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// A field of the request is missing or malformed; `BadRequest` names it.
+    FieldInvalid = "FIELD_INVALID", InvalidArgument, "Mend the field that `BadRequest` names.";
+    /// The API key is missing, unknown, expired or revoked.
+    Unauthenticated = "UNAUTHENTICATED", Unauthenticated, "Send `authorization: Bearer <key>` with a key in use.";
+    /// The caller's roles do not allow this, or the tenant is not the caller's.
+    PermissionDenied = "PERMISSION_DENIED", PermissionDenied, "Use a key with one of the roles that the RPC lists.";
+    /// The request id was used before for another request.
+    RequestIdReused = "REQUEST_ID_REUSED", AlreadyExists, "Use a fresh `request_id` for a different request.";
+    /// Other requests for the same user kept getting in between.
+    Contended = "CONTENDED", Aborted, "Repeat with the same `request_id`.";
+    /// The request was not answered in time; it may or may not have been carried out.
+    DeadlineExceeded = "DEADLINE_EXCEEDED", DeadlineExceeded, "Repeat with the same `request_id`: it is carried out once.";
+    /// The event log cannot be reached; nothing was changed.
+    LogUnavailable = "LOG_UNAVAILABLE", Unavailable, "Repeat with the same `request_id` after the delay in `RetryInfo`.";
+    /// The store of data keys cannot be reached; nothing was changed.
+    KeysUnavailable = "KEYS_UNAVAILABLE", Unavailable, "Repeat with the same `request_id` after the delay in `RetryInfo`.";
+    /// Stored data is damaged, or was written by a newer release.
+    DataDamaged = "DATA_DAMAGED", DataLoss, "The operator runs `countersign doctor`.";
+    /// The user was erased: what was sealed for them cannot be read any more.
+    UserErased = "USER_ERASED", FailedPrecondition, "Enrol the user afresh under another id.";
+    /// Something went wrong that should not.
+    Internal = "INTERNAL", Internal, "Report it with the correlation id in the server's log.";
+    /// There is no such tenant.
+    TenantNotFound = "TENANT_NOT_FOUND", NotFound, "Create the tenant first, or mend the metadata `countersign-tenant`.";
+    /// There is a tenant of this name already.
+    TenantExists = "TENANT_EXISTS", AlreadyExists, "Choose another id.";
+    /// The tenant has no such application.
+    ApplicationNotFound = "APPLICATION_NOT_FOUND", NotFound, "Create the application first.";
+    /// The tenant has an application of this name already.
+    ApplicationExists = "APPLICATION_EXISTS", AlreadyExists, "Choose another id.";
+    /// The tenant has as many applications as are allowed.
+    TooManyApplications = "TOO_MANY_APPLICATIONS", FailedPrecondition, "Use an existing application.";
+    /// The tenant has no such API key.
+    ApiKeyNotFound = "API_KEY_NOT_FOUND", NotFound, "List the keys.";
+    /// The tenant has as many API keys in use as are allowed.
+    TooManyApiKeys = "TOO_MANY_API_KEYS", FailedPrecondition, "Revoke one first.";
+    /// The key was shown when it was issued; only its hash is stored.
+    KeyAlreadyShown = "KEY_ALREADY_SHOWN", FailedPrecondition, "Revoke that key and issue another with a fresh `request_id`.";
+    /// No factor of this kind is known.
+    FactorKindUnknown = "FACTOR_KIND_UNKNOWN", InvalidArgument, "Use a kind that the message lists.";
+    /// The tenant has put this kind of factor out of use.
+    FactorKindDisabled = "FACTOR_KIND_DISABLED", FailedPrecondition, "Use another kind, or have the tenant's administrator enable it.";
+    /// This kind of factor is not enrolled by StartEnrollment.
+    FactorKindNotEnrollable = "FACTOR_KIND_NOT_ENROLLABLE", InvalidArgument, "Call the RPC that the message names.";
+    /// The user has no such authenticator.
+    AuthenticatorNotFound = "AUTHENTICATOR_NOT_FOUND", NotFound, "List the user's authenticators.";
+    /// The authenticator is not active.
+    AuthenticatorNotActive = "AUTHENTICATOR_NOT_ACTIVE", FailedPrecondition, "Confirm or reinstate it first.";
+    /// The authenticator is not suspended.
+    AuthenticatorNotSuspended = "AUTHENTICATOR_NOT_SUSPENDED", FailedPrecondition, "Only a suspended one can be reinstated.";
+    /// The authenticator was removed for good.
+    AuthenticatorRemoved = "AUTHENTICATOR_REMOVED", FailedPrecondition, "Enrol another.";
+    /// The user has as many authenticators as are allowed.
+    TooManyAuthenticators = "TOO_MANY_AUTHENTICATORS", FailedPrecondition, "Remove one first.";
+    /// The enrolment was confirmed or abandoned.
+    EnrollmentClosed = "ENROLLMENT_CLOSED", FailedPrecondition, "Start a new enrolment.";
+    /// The enrolment was not confirmed in time.
+    EnrollmentExpired = "ENROLLMENT_EXPIRED", FailedPrecondition, "Start a new enrolment.";
+    /// The recovery codes were shown when they were issued; only their hashes are stored.
+    CodesAlreadyShown = "CODES_ALREADY_SHOWN", FailedPrecondition, "Issue a fresh set with a fresh `request_id`.";
+    /// The user has nothing to answer a challenge with.
+    NoUsableAuthenticator = "NO_USABLE_AUTHENTICATOR", FailedPrecondition, "Enrol an authenticator first.";
+    /// The user has no such challenge, or it was closed long ago.
+    ChallengeNotFound = "CHALLENGE_NOT_FOUND", NotFound, "Create a challenge.";
+    /// The challenge is over; metadata `state` says how it ended.
+    ChallengeClosed = "CHALLENGE_CLOSED", FailedPrecondition, "Create a new challenge.";
+    /// The challenge was not answered in time.
+    ChallengeExpired = "CHALLENGE_EXPIRED", FailedPrecondition, "Create a new challenge.";
+    /// The challenge is not for this authenticator.
+    AuthenticatorNotAllowed = "AUTHENTICATOR_NOT_ALLOWED", FailedPrecondition, "Answer with one of the challenge's authenticators.";
+    /// The authenticator takes no attempts for now; the answer was not looked at.
+    Throttled = "THROTTLED", ResourceExhausted, "Wait for the delay in `RetryInfo`; without one, an administrator must release it.";
+    /// The authenticator has no failures to clear.
+    NotThrottled = "NOT_THROTTLED", FailedPrecondition, "Nothing needs doing.";
+    /// There is no such delivery.
+    DeliveryNotFound = "DELIVERY_NOT_FOUND", NotFound, "List the deliveries.";
+}

@@ -1,0 +1,119 @@
+//! One span and one canonical line per RPC, and the id by which callers and operators speak of the same request.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_util::future::BoxFuture;
+use http::{HeaderValue, Request, Response, header::HeaderName};
+use tonic::{Code, Status, body::Body};
+use tonic_types::StatusExt as _;
+use tower::{Layer, Service};
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use crate::{Foundation, caller::Caller};
+
+/// Response metadata that names the request in the server's log and in the events that it caused.
+pub const CORRELATION_METADATA: &str = "countersign-correlation-id";
+
+/// Names one request across services.
+#[derive(Clone, Copy, Debug)]
+pub struct CorrelationId(pub Uuid);
+
+/// Puts [`RequestLine`] around a service. Belongs outside the access layer, so that refused callers are logged too.
+#[derive(Clone, Debug)]
+pub struct RequestLineLayer {
+    foundation: Arc<Foundation>,
+}
+
+impl RequestLineLayer {
+    /// Names requests by the clock and the randomness of `foundation`.
+    #[must_use]
+    pub const fn new(foundation: Arc<Foundation>) -> Self {
+        Self { foundation }
+    }
+}
+
+impl<S> Layer<S> for RequestLineLayer {
+    type Service = RequestLine<S>;
+
+    fn layer(&self, inner: S) -> RequestLine<S> {
+        RequestLine { inner, foundation: Arc::clone(&self.foundation) }
+    }
+}
+
+/// Runs each RPC in a span, and logs one line when its response begins. Arguments are never logged.
+#[derive(Clone, Debug)]
+pub struct RequestLine<S> {
+    inner: S,
+    foundation: Arc<Foundation>,
+}
+
+impl<S, B> Service<Request<B>> for RequestLine<S>
+where
+    S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let id = self.foundation.new_id();
+        request.extensions_mut().insert(CorrelationId(id));
+        let path = request.uri().path().to_owned();
+        let span = tracing::info_span!(
+            "rpc",
+            rpc.method = path.trim_start_matches('/'),
+            countersign.correlation_id = %id,
+        );
+        let started = tokio::time::Instant::now();
+        let answer = self.inner.call(request).instrument(span.clone());
+        Box::pin(async move {
+            let mut response = answer.await?;
+            if let Ok(value) = HeaderValue::try_from(id.to_string()) {
+                let name = HeaderName::from_static(CORRELATION_METADATA);
+                response.headers_mut().insert(name, value);
+            }
+            span.in_scope(|| log(&path, &response, started.elapsed()));
+            Ok(response)
+        })
+    }
+}
+
+/// Writes the canonical line. Without a status in the headers the call went well, or goes on as a stream.
+fn log(path: &str, response: &Response<Body>, took: std::time::Duration) {
+    let status = Status::from_header_map(response.headers());
+    let code = status.as_ref().map_or(Code::Ok, Status::code);
+    let caller = response.extensions().get::<Caller>();
+    let requester = caller.map_or("", |caller| &*caller.requester);
+    let reason = Reason(status.as_ref());
+    let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    match code {
+        Code::Internal | Code::DataLoss | Code::Unknown => {
+            tracing::error!(rpc = path, ?code, %reason, requester, duration_us, "rpc finished");
+        }
+        Code::Unavailable => {
+            tracing::warn!(rpc = path, ?code, %reason, requester, duration_us, "rpc finished");
+        }
+        _ => tracing::info!(rpc = path, ?code, %reason, requester, duration_us, "rpc finished"),
+    }
+}
+
+/// The reason that a status gives, looked up only if somebody reads the line.
+struct Reason<'a>(Option<&'a Status>);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let details = self.0.and_then(Status::get_details_error_info);
+        f.write_str(details.as_ref().map_or("", |found| &found.reason))
+    }
+}
