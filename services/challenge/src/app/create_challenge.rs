@@ -1,0 +1,83 @@
+//! Opening a challenge.
+
+use std::time::Duration;
+
+use countersign_core::{ApplicationId, AuthenticatorId, ChallengeId, SignInId};
+use countersign_domain::{
+    tenant,
+    user_authenticators::Authenticator,
+    user_challenges::{Allowed, Challenge, Command, Event, IssueChallenge},
+};
+use countersign_eventsourcing::Request;
+use countersign_service::{ApiError, Foundation, Reason, User};
+
+use crate::api::status::rejected;
+
+/// How long a challenge awaits an answer.
+const PENDING_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// Wrong answers that a challenge takes.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// What is asked.
+pub(crate) struct CreateChallenge {
+    pub(crate) application_id: Option<ApplicationId>,
+    pub(crate) authenticator_id: Option<AuthenticatorId>,
+    pub(crate) sign_in_id: Option<SignInId>,
+}
+
+/// Opens a challenge that the user's usable authenticators may answer.
+pub(crate) async fn create_challenge(
+    foundation: &Foundation,
+    user: &User,
+    request: &Request,
+    asked: CreateChallenge,
+) -> Result<Challenge, ApiError> {
+    let settings = foundation.existing_tenant(&user.tenant).await?;
+    if let Some(application) = &asked.application_id
+        && settings.state.application(application).is_none()
+    {
+        return Err(ApiError::new(Reason::ApplicationNotFound));
+    }
+    let authenticators = foundation.authenticators.load(&user.authenticators()).await?;
+    let usable = authenticators.state.active();
+    let usable = usable.into_iter().filter(|a| is_enabled(&settings.state, a));
+    let allowed: Vec<_> = usable
+        .filter(|a| asked.authenticator_id.is_none_or(|id| id == a.id))
+        .map(|a| Allowed { authenticator_id: a.id, kind: a.kind.clone() })
+        .collect();
+    if allowed.is_empty() {
+        let exists = asked.authenticator_id.and_then(|id| authenticators.state.find(id));
+        return Err(ApiError::new(match (asked.authenticator_id, exists) {
+            (Some(_), None) => Reason::AuthenticatorNotFound,
+            (Some(_), Some(_)) | (None, _) => Reason::NoUsableAuthenticator,
+        }));
+    }
+    let now = foundation.now();
+    let command = IssueChallenge {
+        challenge_id: ChallengeId::new(foundation.new_id()),
+        application_id: asked.application_id.as_ref().map_or("", |id| id.as_str()).into(),
+        allowed,
+        sign_in_id: asked.sign_in_id.map(|id| id.to_string()).unwrap_or_default().into(),
+        max_attempts: MAX_ATTEMPTS,
+        now,
+        expires_at: now.plus(PENDING_FOR),
+    };
+    let executed = foundation
+        .challenges
+        .execute(&user.challenges(), request, Command::Issue(command))
+        .await
+        .map_err(|error| ApiError::from_execute(error, |r| rejected(r, foundation.now())))?;
+    let issued = executed.events.iter().find_map(|event| match event {
+        Event::ChallengeIssued(issued) => Some(issued.challenge_id),
+        _ => None,
+    });
+    let challenge = issued.and_then(|id| executed.folded.state.find(id));
+    // A repeat so late that the challenge is forgotten.
+    challenge.cloned().ok_or_else(|| ApiError::new(Reason::ChallengeNotFound))
+}
+
+/// Returns whether the tenant lets this kind of factor be used.
+fn is_enabled(settings: &tenant::State, authenticator: &Authenticator) -> bool {
+    !settings.factor_settings(&authenticator.kind).disabled
+}

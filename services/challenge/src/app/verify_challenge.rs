@@ -1,0 +1,173 @@
+//! Judging one answer. The order matters: who may answer is settled before the answer is looked at, so that a right
+//! one and a wrong one fare the same behind a closed door.
+
+use countersign_core::{Aal, AuthenticatorId, ChallengeId, SecretString, Timestamp};
+use countersign_domain::{
+    tenant,
+    user_authenticators::{Authenticator, RECOVERY_CODE_KIND, Status},
+    user_challenges::{
+        Answer, AttemptFailed, Challenge, ChallengeVerified, Command, Event, Judgement, Rejection,
+        State as Challenges,
+    },
+};
+use countersign_eventsourcing::{Folded, Request};
+use countersign_factors::{Consumes, Factor, Verdict, factor};
+use countersign_service::{ApiError, Foundation, Reason, User, seals};
+
+use crate::api::status::rejected;
+
+/// At how many recovery codes left the user is warned, unless the tenant says otherwise.
+const LOW_CODES: u32 = 3;
+
+/// One answer.
+pub(crate) struct Attempt<'a> {
+    pub(crate) challenge_id: ChallengeId,
+    /// The authenticator that answers; found by the form of the code if absent.
+    pub(crate) authenticator_id: Option<AuthenticatorId>,
+    pub(crate) code: &'a str,
+}
+
+/// How it ended.
+pub(crate) enum Verification {
+    /// The answer was right.
+    Verified { verified: ChallengeVerified, application_id: Box<str> },
+    /// The answer was not accepted.
+    Refused(AttemptFailed),
+}
+
+/// Judges one answer; a repeated request is told what the first was told, and costs nothing.
+pub(crate) async fn verify_challenge(
+    foundation: &Foundation,
+    user: &User,
+    request: &Request,
+    attempt: Attempt<'_>,
+) -> Result<Verification, ApiError> {
+    let settings = foundation.existing_tenant(&user.tenant).await?;
+    let stream = user.challenges();
+    let challenges = foundation.challenges.load(&stream).await?;
+    let failed =
+        |error| ApiError::from_execute(error, |rejection| rejected(rejection, foundation.now()));
+    let recalled = foundation.challenges.recall(&stream, &challenges, request).await;
+    let executed = match recalled.map_err(failed)? {
+        Some(executed) => executed,
+        None => {
+            let judge = Judge { foundation, user, settings: &settings.state };
+            let answer = judge.judge(&challenges, &attempt).await?;
+            let command = Command::Answer(answer);
+            foundation.challenges.execute(&stream, request, command).await.map_err(failed)?
+        }
+    };
+    let challenge = executed.folded.state.find(attempt.challenge_id);
+    let application_id: Box<str> =
+        challenge.map_or_else(|| "".into(), |c| c.application_id.clone());
+    for event in executed.events {
+        match event {
+            Event::ChallengeVerified(verified) => {
+                return Ok(Verification::Verified { verified, application_id });
+            }
+            Event::AttemptFailed(failed) => return Ok(Verification::Refused(failed)),
+            _ => {}
+        }
+    }
+    Err(ApiError::new(Reason::Internal))
+}
+
+/// Finds out what the factor says about an answer.
+struct Judge<'a> {
+    foundation: &'a Foundation,
+    user: &'a User,
+    settings: &'a tenant::State,
+}
+
+impl Judge<'_> {
+    async fn judge(
+        &self,
+        challenges: &Folded<Challenges>,
+        attempt: &Attempt<'_>,
+    ) -> Result<Answer, ApiError> {
+        let stream = self.user.authenticators();
+        let authenticators = self.foundation.authenticators.load(&stream).await?;
+        let now = self.foundation.now();
+        let challenge = challenges.state.find(attempt.challenge_id);
+        let challenge = challenge.ok_or_else(|| self.rejected(Rejection::NotFound))?;
+        let id = attempt.authenticator_id.or_else(|| by_form(challenge, attempt.code));
+        let id = id.ok_or_else(|| self.rejected(Rejection::NotAllowed))?;
+        challenges
+            .state
+            .admit(attempt.challenge_id, id, now)
+            .map_err(|rejection| self.rejected(rejection))?;
+        // Removed or set aside since the challenge was opened: no longer allowed to answer it.
+        let authenticator = authenticators.state.find(id).filter(|a| a.is_active());
+        let authenticator = authenticator.ok_or_else(|| self.rejected(Rejection::NotAllowed))?;
+        let own = self.settings.factor_settings(&authenticator.kind);
+        if own.disabled {
+            return Err(self.rejected(Rejection::NotAllowed));
+        }
+        let factor = factor(&authenticator.kind);
+        let factor = factor.ok_or_else(|| ApiError::new(Reason::FactorKindUnknown))?;
+        let verdict = self.verdict(factor, authenticator, attempt.code, now).await?;
+        let traits = factor.traits();
+        let spent_at_enrollment = match authenticator.status {
+            Status::Active { consumed_factor, .. } => consumed_factor,
+            Status::Pending { .. } | Status::Suspended { .. } | Status::Removed { .. } => None,
+        };
+        Ok(Answer {
+            challenge_id: attempt.challenge_id,
+            authenticator_id: id,
+            kind: authenticator.kind.clone(),
+            judgement: match verdict {
+                Verdict::Wrong => Judgement::Wrong,
+                Verdict::Right(Consumes::Nothing) => Judgement::Right,
+                Verdict::Right(Consumes::MovingFactor(factors)) => {
+                    Judgement::MovingFactors(factors)
+                }
+                Verdict::Right(Consumes::Code { index }) => Judgement::Code {
+                    generation: authenticator.generation,
+                    index,
+                    count: authenticator.code_count,
+                    low: own.recovery_code_low.unwrap_or(LOW_CODES),
+                },
+            },
+            spent_at_enrollment,
+            throttle: own.throttle_policy(&authenticator.kind),
+            // The platform checked one factor before it asked; with this one there are two.
+            acr: traits.aal_ceiling.min(Aal::Aal2).acr().into(),
+            amr: traits.amr.iter().map(|amr| amr.as_str().to_owned()).collect(),
+            now,
+        })
+    }
+
+    fn rejected(&self, rejection: Rejection) -> ApiError {
+        rejected(rejection, self.foundation.now())
+    }
+
+    /// Asks the factor. Memory-hard hashes take their time, so they do not run on a thread that serves others.
+    async fn verdict(
+        &self,
+        factor: &'static dyn Factor,
+        authenticator: &Authenticator,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<Verdict, ApiError> {
+        let sealed = authenticator.record.as_ref();
+        let sealed = sealed.ok_or_else(|| self.rejected(Rejection::NotAllowed))?;
+        let User { tenant, key } = self.user;
+        let record = self.foundation.vault.unseal(tenant, *key, seals::RECORD, sealed)?;
+        let settings = seals::factor_settings(self.settings, &authenticator.kind);
+        let verdict = if &*authenticator.kind == RECOVERY_CODE_KIND {
+            let code = SecretString::new(code.to_owned());
+            let verify = move || factor.verify(&record, &settings, code.expose(), now);
+            tokio::task::spawn_blocking(verify).await.map_err(ApiError::internal)?
+        } else {
+            factor.verify(&record, &settings, code, now)
+        };
+        verdict.map_err(ApiError::internal)
+    }
+}
+
+/// Finds the authenticator whose kind has codes of this form; the preferred one if several do, or none.
+fn by_form(challenge: &Challenge, code: &str) -> Option<AuthenticatorId> {
+    let recognises = |kind: &str| factor(kind).is_some_and(|factor| factor.recognises(code));
+    let by_form = challenge.allowed.iter().find(|allowed| recognises(&allowed.kind));
+    by_form.or(challenge.allowed.first()).map(|allowed| allowed.authenticator_id)
+}

@@ -1,0 +1,33 @@
+//! `SetFactorSettings`.
+
+use countersign_domain::tenant::Command;
+use countersign_factors::{factor, kinds};
+use countersign_proto::admin as wire;
+use countersign_service::{ApiError, Reason, Scope};
+
+use super::{AdminApi, convert};
+
+impl AdminApi {
+    pub(super) async fn handle_set_factor_settings(
+        &self,
+        scope: &Scope,
+        message: wire::SetFactorSettingsRequest,
+    ) -> Result<wire::SetFactorSettingsResponse, ApiError> {
+        let tenant = scope.tenant()?;
+        let request = self.request(scope, tenant, &message.request_id, &message)?;
+        let given = message.settings.unwrap_or_default();
+        if factor(&given.kind).is_none() {
+            let known: Vec<_> = kinds().collect();
+            let message =
+                format!("there is no such kind of factor; there are {}", known.join(", "));
+            return Err(ApiError::with_message(Reason::FactorKindUnknown, message));
+        }
+        let command = Command::SetFactorSettings {
+            kind: given.kind.as_str().into(),
+            settings: convert::factor_settings(&given)?,
+        };
+        let executed = self.execute(tenant, &request, command).await?;
+        let tenant = Some(convert::tenant(tenant, &executed.folded.state));
+        Ok(wire::SetFactorSettingsResponse { tenant })
+    }
+}

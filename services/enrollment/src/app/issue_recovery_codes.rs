@@ -1,0 +1,82 @@
+//! Issuing a set of recovery codes in place of the previous one.
+
+use countersign_core::{AuthenticatorId, SecretString, UserId};
+use countersign_domain::user_authenticators::{
+    self as authenticators, Command, Event, RECOVERY_CODE_KIND,
+};
+use countersign_eventsourcing::Request;
+use countersign_factors::{BeginEnrollment, Provisioning, factor};
+use countersign_service::{ApiError, Foundation, Reason, User};
+
+use super::{Authenticators, RECORD_FIELD, seal_user_id};
+use crate::api::status::rejected;
+
+/// What came of it.
+pub(crate) struct IssuedCodes {
+    pub(crate) authenticators: Authenticators,
+    pub(crate) authenticator_id: AuthenticatorId,
+    pub(crate) codes: Vec<SecretString>,
+}
+
+/// Issues a set of recovery codes.
+pub(crate) async fn issue_recovery_codes(
+    foundation: &Foundation,
+    user: &User,
+    request: &Request,
+    user_id: &UserId,
+) -> Result<IssuedCodes, ApiError> {
+    let settings = foundation.existing_tenant(&user.tenant).await?;
+    let own = settings.state.factor_settings(RECOVERY_CODE_KIND);
+    if own.disabled {
+        return Err(ApiError::new(Reason::FactorKindDisabled));
+    }
+    let begin = BeginEnrollment {
+        account_name: String::new(),
+        issuer: String::new(),
+        parameters: own
+            .recovery_code_count
+            .map(|count| ("count".to_owned(), count.to_string()))
+            .into_iter()
+            .collect(),
+    };
+    let rng = std::sync::Arc::clone(&foundation.rng);
+    // Ten memory-hard hashes take a good part of a second: not on a thread that serves others.
+    let begun = tokio::task::spawn_blocking(move || {
+        factor(RECOVERY_CODE_KIND).map(|factor| factor.begin_enrollment(&begin, &*rng))
+    });
+    let begun = begun.await.map_err(ApiError::internal)?;
+    let begun = begun.ok_or_else(|| ApiError::new(Reason::FactorKindUnknown))?;
+    let begun = begun.map_err(ApiError::internal)?;
+    let Provisioning::Codes(codes) = begun.provisioning else {
+        return Err(ApiError::new(Reason::Internal));
+    };
+    let command = authenticators::IssueRecoveryCodes {
+        new_authenticator_id: AuthenticatorId::new(foundation.new_id()),
+        record: foundation.vault.seal(
+            &user.tenant,
+            user.key,
+            RECORD_FIELD,
+            begun.record.expose(),
+        )?,
+        count: u32::try_from(codes.len()).unwrap_or(u32::MAX),
+        user_id: seal_user_id(foundation, user, user_id)?,
+        now: foundation.now(),
+    };
+    let executed = foundation
+        .authenticators
+        .execute(&user.authenticators(), request, Command::IssueRecoveryCodes(command))
+        .await
+        .map_err(|error| ApiError::from_execute(error, rejected))?;
+    if executed.repeated {
+        return Err(ApiError::new(Reason::CodesAlreadyShown));
+    }
+    let authenticator_id = executed.events.iter().find_map(|event| match event {
+        Event::RecoveryCodesIssued(issued) => Some(issued.authenticator_id),
+        _ => None,
+    });
+    Ok(IssuedCodes {
+        authenticators: executed.folded,
+        authenticator_id: authenticator_id.ok_or_else(|| ApiError::new(Reason::Internal))?,
+        codes,
+    })
+}

@@ -1,0 +1,41 @@
+//! Use cases, one a file.
+
+mod confirm_enrollment;
+mod issue_recovery_codes;
+mod life;
+mod start_enrollment;
+
+use std::sync::Arc;
+
+use countersign_domain::user_authenticators::{Authenticator, State};
+use countersign_eventsourcing::Folded;
+use countersign_service::{ApiError, Foundation, Reason, User};
+
+pub(crate) use confirm_enrollment::{Confirmed, confirm_enrollment};
+pub(crate) use issue_recovery_codes::issue_recovery_codes;
+pub(crate) use life::change;
+pub(crate) use start_enrollment::{StartEnrollment, start_enrollment};
+
+/// The field that seals what a factor keeps.
+pub(crate) const RECORD_FIELD: &str = countersign_service::seals::RECORD;
+
+/// A user's authenticators after a use case.
+pub(crate) type Authenticators = Arc<Folded<State>>;
+
+/// Seals the platform's own id of the user, so that the log alone tells whom it is about while the key exists.
+pub(crate) fn seal_user_id(
+    foundation: &Foundation,
+    user: &User,
+    user_id: &countersign_core::UserId,
+) -> Result<countersign_crypto::Sealed, ApiError> {
+    let field = countersign_service::seals::USER_ID;
+    Ok(foundation.vault.seal(&user.tenant, user.key, field, user_id.expose().as_bytes())?)
+}
+
+/// Finds an authenticator that must be there.
+pub(crate) fn find(
+    authenticators: &Authenticators,
+    id: countersign_core::AuthenticatorId,
+) -> Result<&Authenticator, ApiError> {
+    authenticators.state.find(id).ok_or_else(|| ApiError::new(Reason::AuthenticatorNotFound))
+}

@@ -1,0 +1,104 @@
+//! Beginning to bind an authenticator.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use countersign_core::{AuthenticatorId, Timestamp, UserId};
+use countersign_domain::{
+    tenant,
+    user_authenticators::{self as authenticators, Command, Event, RECOVERY_CODE_KIND},
+};
+use countersign_eventsourcing::Request;
+use countersign_factors::{BeginEnrollment, EnrollmentError, Factor, Provisioning, factor, kinds};
+use countersign_service::{ApiError, Foundation, Reason, User, present::DISPLAY_NAME_FIELD};
+
+use super::{Authenticators, RECORD_FIELD, seal_user_id};
+use crate::api::status::rejected;
+
+/// How long an enrolment awaits its proof.
+const PENDING_FOR: Duration = Duration::from_secs(15 * 60);
+
+/// What is asked.
+pub(crate) struct StartEnrollment {
+    pub(crate) user_id: UserId,
+    pub(crate) kind: String,
+    pub(crate) display_name: String,
+    pub(crate) account_name: String,
+    pub(crate) parameters: BTreeMap<String, String>,
+}
+
+/// What came of it.
+pub(crate) struct Started {
+    pub(crate) authenticators: Authenticators,
+    pub(crate) authenticator_id: AuthenticatorId,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) provisioning: Provisioning,
+}
+
+/// Begins to bind an authenticator; a repeated request shows the first secret again.
+pub(crate) async fn start_enrollment(
+    foundation: &Foundation,
+    user: &User,
+    request: &Request,
+    asked: StartEnrollment,
+) -> Result<Started, ApiError> {
+    let settings = foundation.existing_tenant(&user.tenant).await?;
+    let factor = enrollable(&asked.kind, &settings.state)?;
+    let begin = BeginEnrollment {
+        account_name: asked.account_name,
+        issuer: settings.state.display_name().to_owned(),
+        parameters: asked.parameters,
+    };
+    let begun = factor.begin_enrollment(&begin, &*foundation.rng).map_err(|error| match error {
+        EnrollmentError::Parameter(error) => ApiError::from(error),
+        error => ApiError::internal(error),
+    })?;
+    let seal = |field, bytes: &[u8]| foundation.vault.seal(&user.tenant, user.key, field, bytes);
+    let display_name =
+        if asked.display_name.is_empty() { factor.kind() } else { &asked.display_name };
+    let now = foundation.now();
+    let command = authenticators::StartEnrollment {
+        authenticator_id: AuthenticatorId::new(foundation.new_id()),
+        kind: factor.kind().into(),
+        display_name: seal(DISPLAY_NAME_FIELD, display_name.as_bytes())?,
+        user_id: seal_user_id(foundation, user, &asked.user_id)?,
+        record: seal(RECORD_FIELD, begun.record.expose())?,
+        parameters: begun.parameters,
+        now,
+        expires_at: now.plus(PENDING_FOR),
+    };
+    let executed = foundation
+        .authenticators
+        .execute(&user.authenticators(), request, Command::StartEnrollment(command))
+        .await
+        .map_err(|error| ApiError::from_execute(error, rejected))?;
+    // Taken from the event, not from what was just made: a repeat shows what the first request made.
+    let started = executed.events.into_iter().find_map(|event| match event {
+        Event::EnrollmentStarted(started) => Some(started),
+        _ => None,
+    });
+    let started = started.ok_or_else(|| ApiError::new(Reason::Internal))?;
+    let record = foundation.vault.unseal(&user.tenant, user.key, RECORD_FIELD, &started.record)?;
+    Ok(Started {
+        authenticators: executed.folded,
+        authenticator_id: started.authenticator_id,
+        expires_at: started.expires_at,
+        provisioning: factor.provisioning(&record).map_err(ApiError::internal)?,
+    })
+}
+
+/// Returns the factor of `kind` if this tenant's users may enrol it here.
+fn enrollable(kind: &str, tenant: &tenant::State) -> Result<&'static dyn Factor, ApiError> {
+    let factor = factor(kind).ok_or_else(|| {
+        let known: Vec<_> = kinds().collect();
+        let message = format!("there is no such kind of factor; there are {}", known.join(", "));
+        ApiError::with_message(Reason::FactorKindUnknown, message)
+    })?;
+    if kind == RECOVERY_CODE_KIND {
+        let message = "recovery codes are issued by IssueRecoveryCodes";
+        return Err(ApiError::with_message(Reason::FactorKindNotEnrollable, message));
+    }
+    if tenant.factor_settings(kind).disabled {
+        return Err(ApiError::new(Reason::FactorKindDisabled));
+    }
+    Ok(factor)
+}
