@@ -1,0 +1,44 @@
+//! `GetStateAsOf`.
+
+use countersign_domain::wire::timestamp_to_wire;
+use countersign_proto::{audit as wire, common};
+use countersign_service::{ApiError, Scope, fields, present};
+
+use super::{AuditApi, convert};
+use crate::app::{StateAsOf, state_as_of};
+
+impl AuditApi {
+    pub(super) async fn handle_state_as_of(
+        &self,
+        scope: &Scope,
+        message: wire::GetStateAsOfRequest,
+    ) -> Result<wire::GetStateAsOfResponse, ApiError> {
+        let user = self.foundation.user(scope.tenant()?, &fields::user_id(&message.user_id)?);
+        let as_of = convert::instant("as_of", message.as_of.as_ref())?;
+        let state = state_as_of(&self.foundation, &user, as_of).await?;
+        let StateAsOf { as_of, authenticators, challenges, requirement, events_folded } = &state;
+        let show = |authenticator| {
+            present::authenticator(
+                &self.foundation,
+                &user,
+                authenticators,
+                challenges,
+                authenticator,
+            )
+        };
+        let requirement =
+            requirement.map_or(common::MfaRequirement::Unspecified, convert::requirement_to_wire);
+        Ok(wire::GetStateAsOfResponse {
+            as_of: Some(timestamp_to_wire(*as_of)),
+            authenticators: authenticators
+                .authenticators()
+                .iter()
+                .map(show)
+                .collect::<Result<_, _>>()?,
+            open_challenges: challenges.pending(*as_of).map(convert::open_challenge).collect(),
+            throttles: present::throttles(challenges, *as_of),
+            mfa_requirement: requirement.into(),
+            events_folded: *events_folded,
+        })
+    }
+}
