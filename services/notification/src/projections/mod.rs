@@ -1,0 +1,5 @@
+//! Read models.
+
+mod deliveries;
+
+pub use deliveries::Deliveries;
