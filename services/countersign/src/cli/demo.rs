@@ -1,0 +1,43 @@
+//! `countersign demo`: a whole sign-in, told step by step.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use super::{Failure, Screen, global::Global};
+use crate::{
+    demo::{self, LocalServer},
+    serve::FIRST_KEY_FILE,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Start a server for it and keep that running until interrupted
+    #[arg(long)]
+    serve: bool,
+    /// Where that server keeps its data
+    #[arg(long, value_name = "DIR", default_value = "data", requires = "serve")]
+    data_dir: PathBuf,
+    /// Where that server listens; another port is taken if this one is in use
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7443", requires = "serve")]
+    listen: SocketAddr,
+}
+
+pub(crate) async fn run(args: Args, global: &Global, screen: &mut Screen) -> Result<(), Failure> {
+    if screen.wants_json() {
+        return Err(Failure::Usage("the demo is a story for people: it has no --json".to_owned()));
+    }
+    if !args.serve {
+        return demo::tell(global, screen).await;
+    }
+    let mut server = LocalServer::start(args.listen, &args.data_dir).await?;
+    let at_server = global.at(server.address().clone(), args.data_dir.join(FIRST_KEY_FILE));
+    let told = match server.opening(screen) {
+        Ok(()) => demo::tell(&at_server, screen).await,
+        Err(failure) => Err(failure),
+    };
+    let lasted = match told {
+        Ok(()) => server.keep_running(screen).await,
+        Err(failure) => Err(failure),
+    };
+    server.stop().await;
+    lasted
+}

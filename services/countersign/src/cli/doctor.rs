@@ -1,0 +1,54 @@
+//! `countersign doctor`: looks a data directory over while no server has it open.
+
+use std::path::PathBuf;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{
+    Failure, Screen,
+    screen::{ALERT, HEADING},
+};
+use crate::doctor::{self, Finding, Progress};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The data directory
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data_dir: PathBuf,
+}
+
+pub(crate) async fn run(args: &Args, screen: &mut Screen) -> Result<(), Failure> {
+    // Standard error, so that findings can be redirected; nothing is drawn where that is no terminal.
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{msg} [{bar:40}] {human_pos}/{human_len} {eta}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let findings = doctor::run(&args.data_dir, &mut |progress: Progress<'_>| {
+        bar.set_message(progress.step.to_owned());
+        bar.set_length(progress.total);
+        bar.set_position(progress.done);
+    })
+    .await;
+    bar.finish_and_clear();
+    let findings = findings.map_err(Failure::Unsound)?;
+    for finding in &findings {
+        print_finding(finding, screen)?;
+    }
+    let damaged = findings.iter().filter(|finding| !finding.sound).count();
+    if damaged == 0 {
+        return Ok(());
+    }
+    Err(Failure::Unsound(anyhow::anyhow!("{damaged} of {} checks found damage", findings.len())))
+}
+
+fn print_finding(finding: &Finding, screen: &mut Screen) -> Result<(), Failure> {
+    if screen.wants_json() {
+        let json = serde_json::json!({
+            "check": finding.check,
+            "sound": finding.sound,
+            "detail": finding.detail,
+        });
+        return screen.line(json);
+    }
+    let (style, verdict) = if finding.sound { (HEADING, "sound") } else { (ALERT, "damage") };
+    screen.line(format_args!("{style}{verdict:>7}{style:#}  {}: {}", finding.check, finding.detail))
+}

@@ -1,0 +1,119 @@
+//! The command line: one file per subcommand, and what they share.
+//!
+//! Everything but `serve`, `doctor` and `completions` is an ordinary client of the gRPC API: it can do nothing that
+//! another program with the same key cannot.
+
+mod ambient;
+mod audit;
+mod authenticators;
+mod completions;
+mod connection;
+mod demo;
+mod doctor;
+mod failure;
+pub(crate) mod global;
+mod keys;
+mod schema;
+pub(crate) mod screen;
+mod tenants;
+mod users;
+mod when;
+pub(crate) mod words;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use ambient::{fresh_request_id, now};
+pub(crate) use audit::replay_as_table;
+pub(crate) use connection::{Connection, ServerAddress, connect};
+pub(crate) use failure::Failure;
+pub(crate) use screen::Screen;
+
+/// Countersign: self-hosted, event-sourced multi-factor authentication.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: global::Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[cfg(test)]
+impl Cli {
+    /// Returns the flags alone.
+    pub(crate) fn into_global(self) -> global::Global {
+        self.global
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start all services in this process, over the embedded log
+    Serve(crate::serve::Flags),
+    /// Replay, follow and explain what happened
+    Audit(audit::Args),
+    /// Look at a user
+    Users(users::Args),
+    /// List and remove a user's authenticators
+    Authenticators(authenticators::Args),
+    /// List and create tenants
+    Tenants(tenants::Args),
+    /// Issue, list and revoke API keys
+    Keys(keys::Args),
+    /// Check a data directory that no server has open
+    Doctor(doctor::Args),
+    /// Enrol, challenge and verify against a server, as a platform would
+    Demo(demo::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}
+
+/// Runs one command line to its end and says how it went.
+pub(crate) async fn run(cli: Cli) -> ExitCode {
+    cli.global.color.apply();
+    let mut screen = Screen::stdout(cli.global.json);
+    let outcome = match cli.command {
+        Command::Serve(flags) => crate::serve::run(flags).await.map_err(Failure::Serving),
+        Command::Audit(args) => audit::run(args, &cli.global, &mut screen).await,
+        Command::Users(args) => users::run(args, &cli.global, &mut screen).await,
+        Command::Authenticators(args) => authenticators::run(args, &cli.global, &mut screen).await,
+        Command::Tenants(args) => tenants::run(args, &cli.global, &mut screen).await,
+        Command::Keys(args) => keys::run(args, &cli.global, &mut screen).await,
+        Command::Doctor(args) => doctor::run(&args, &mut screen).await,
+        Command::Demo(args) => demo::run(args, &cli.global, &mut screen).await,
+        Command::Completions(args) => completions::run(&args, &mut screen),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_for_all_commands_are_taken_after_the_command_too() {
+        let words = ["countersign", "tenants", "list", "--json", "--server", "http://10.0.0.1:1"];
+        let cli = Cli::try_parse_from(words).unwrap();
+        assert!(cli.global.json);
+        assert_eq!(cli.global.server.as_str(), "http://10.0.0.1:1");
+    }
+
+    #[test]
+    fn a_key_in_the_command_line_stays_out_of_debug() {
+        let words = ["countersign", "--api-key", "hunter2", "tenants", "list"];
+        let cli = Cli::try_parse_from(words).unwrap();
+        assert!(!format!("{cli:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,89 @@
+//! `countersign tenants`: the customers of the installation.
+
+use clap::Subcommand;
+use countersign_proto::admin::{CreateTenantRequest, ListTenantsRequest, Tenant};
+
+use super::{
+    Connection, Failure, Screen, fresh_request_id, global::Global, screen::table_of,
+    when::to_the_second, words::requirement_word,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List all tenants
+    List,
+    /// Create a tenant
+    Create {
+        /// Its id: 1 to 40 of a-z, 0-9 and -
+        id: String,
+        /// Its name for people; the id if not given
+        #[arg(long, value_name = "NAME")]
+        display_name: Option<String>,
+    },
+}
+
+const TENANT: &str = "countersign.admin.v1.Tenant";
+
+pub(crate) async fn run(args: Args, global: &Global, screen: &mut Screen) -> Result<(), Failure> {
+    let connection = Connection::open(global).await?;
+    match args.command {
+        Command::List => {
+            let tenants = list(&connection).await?;
+            if screen.wants_json() {
+                return tenants.iter().try_for_each(|tenant| screen.json(TENANT, tenant));
+            }
+            print_tenants(&tenants, screen)
+        }
+        Command::Create { id, display_name } => {
+            let request = CreateTenantRequest {
+                request_id: fresh_request_id(),
+                display_name: display_name.unwrap_or_else(|| id.clone()),
+                tenant_id: id,
+            };
+            let response = connection.admin().create_tenant(request).await;
+            let refused = Failure::refused("creating the tenant");
+            let tenant = response.map_err(refused)?.into_inner().tenant.unwrap_or_default();
+            if screen.wants_json() {
+                return screen.json(TENANT, &tenant);
+            }
+            screen.line(format_args!("created {}", tenant.tenant_id))
+        }
+    }
+}
+
+async fn list(connection: &Connection) -> Result<Vec<Tenant>, Failure> {
+    let mut all = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = ListTenantsRequest { page_size: 0, page_token };
+        let response = connection.admin().list_tenants(request).await;
+        let page = response.map_err(Failure::refused("listing tenants"))?.into_inner();
+        all.extend(page.tenants);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return Ok(all);
+        }
+    }
+}
+
+fn print_tenants(tenants: &[Tenant], screen: &mut Screen) -> Result<(), Failure> {
+    let mut table = table_of(&["tenant", "name", "second factor", "applications", "created"]);
+    for tenant in tenants {
+        let applications: Vec<_> =
+            tenant.applications.iter().map(|one| one.application_id.as_str()).collect();
+        table.add_row([
+            tenant.tenant_id.clone(),
+            tenant.display_name.clone(),
+            requirement_word(tenant.mfa_requirement()),
+            applications.join(", "),
+            to_the_second(tenant.created_at.as_ref()),
+        ]);
+    }
+    screen.table(&table, "there are no tenants yet; create one with: countersign tenants create ID")
+}
