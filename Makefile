@@ -75,6 +75,7 @@ generated-clean: generated
 
 .PHONY: bench
 bench: ## Measure the verification path against its durable floor
+	$(CARGO) build --release --locked -p countersign
 	$(CARGO) run --release --locked -p countersign-bench
 
 .PHONY: audit
