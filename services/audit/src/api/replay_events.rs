@@ -71,7 +71,7 @@ impl AuditApi {
 /// Returns the tenant whose events `caller` may see; `None` for every tenant's. Only a caller of the platform acts on
 /// another tenant than its own, or on none.
 fn visible_tenant(caller: &Caller) -> Option<&TenantId> {
-    caller.acts_on.as_ref()
+    if caller.home.is_platform() { caller.acts_on.as_ref() } else { Some(&caller.home) }
 }
 
 /// Reads when the events were recorded.

@@ -39,8 +39,6 @@ pub(crate) async fn fold_until<D: EventCodec>(
                 .map_err(|error| damaged(error.to_string()))?;
             fold.state = D::evolve(fold.state, &event);
             fold.events += 1;
-        } else {
-            break;
         }
         expected = expected.next();
     }

@@ -124,8 +124,7 @@ impl Replaying {
                     return Ok(Some(Replayed::Event(event)));
                 }
                 // Much may be passed over, and a log in memory never waits: others get their turn.
-                Some(FollowItem::Event(_)) => return Ok(None),
-                Some(FollowItem::Checkpoint(_)) => {
+                Some(FollowItem::Event(_) | FollowItem::Checkpoint(_)) => {
                     tokio::task::coop::consume_budget().await;
                 }
                 Some(FollowItem::CaughtUp(position)) if self.follow => {
