@@ -19,7 +19,7 @@ pub struct ApiError {
     /// For people: lower-case, no full stop, never a secret or personal data.
     pub message: String,
     /// The field at fault and what would be right.
-    pub field: Option<FieldError>,
+    pub field: Option<Box<FieldError>>,
     /// When it makes sense to ask again.
     pub retry_after: Option<Duration>,
     /// More about the reason, for machines.
@@ -42,10 +42,10 @@ impl ApiError {
 
     /// Fails for `reason`, said by `message`.
     #[must_use]
-    pub fn with_message(reason: Reason, message: impl ToString) -> Self {
+    pub fn with_message(reason: Reason, message: impl Into<String>) -> Self {
         Self {
             reason,
-            message: message.to_string(),
+            message: message.into(),
             field: None,
             retry_after: None,
             metadata: Vec::new(),
@@ -57,7 +57,8 @@ impl ApiError {
     #[must_use]
     pub fn field(field: &'static str, problem: FieldProblem) -> Self {
         let error = FieldError::new(field, problem);
-        Self { field: Some(error.clone()), ..Self::with_message(Reason::FieldInvalid, error) }
+        let message = error.to_string();
+        Self { field: Some(Box::new(error)), ..Self::with_message(Reason::FieldInvalid, message) }
     }
 
     /// Adds what happened underneath.
@@ -76,8 +77,8 @@ impl ApiError {
 
     /// Adds a fact for machines.
     #[must_use]
-    pub fn with(mut self, key: &'static str, value: impl ToString) -> Self {
-        self.metadata.push((key, value.to_string()));
+    pub fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.metadata.push((key, value.into()));
         self
     }
 

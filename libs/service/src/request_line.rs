@@ -97,14 +97,12 @@ fn log(path: &str, response: &Response<Body>, took: std::time::Duration) {
     let requester = caller.map_or("", |caller| &*caller.requester);
     let reason = Reason(status.as_ref());
     let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    match code {
-        Code::Internal | Code::DataLoss | Code::Unknown => {
-            tracing::error!(rpc = path, ?code, %reason, requester, duration_us, "rpc finished");
-        }
-        Code::Unavailable => {
-            tracing::warn!(rpc = path, ?code, %reason, requester, duration_us, "rpc finished");
-        }
-        _ => tracing::info!(rpc = path, ?code, %reason, requester, duration_us, "rpc finished"),
+    if matches!(code, Code::Internal | Code::DataLoss | Code::Unknown) {
+        tracing::error!(rpc = path, ?code, %reason, requester, duration_us, "rpc finished");
+    } else if code == Code::Unavailable {
+        tracing::warn!(rpc = path, ?code, %reason, requester, duration_us, "rpc finished");
+    } else {
+        tracing::info!(rpc = path, ?code, %reason, requester, duration_us, "rpc finished");
     }
 }
 

@@ -13,11 +13,10 @@ const DOMAIN: &str = "countersign";
 pub fn to_status(error: &ApiError) -> Status {
     if let Some(source) = &error.source {
         let reason = error.reason.as_str();
-        match error.reason.code() {
-            Code::Internal | Code::DataLoss => {
-                tracing::error!(reason, source = %Chain(&**source), "request failed");
-            }
-            _ => tracing::warn!(reason, source = %Chain(&**source), "request failed"),
+        if matches!(error.reason.code(), Code::Internal | Code::DataLoss) {
+            tracing::error!(reason, source = %Chain(&**source), "request failed");
+        } else {
+            tracing::warn!(reason, source = %Chain(&**source), "request failed");
         }
     }
     let metadata = error.metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));

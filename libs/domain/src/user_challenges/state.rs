@@ -90,10 +90,10 @@ impl Challenge {
     /// Returns where it stands at `now`: a pending one lapses by itself.
     #[must_use]
     pub fn state_at(&self, now: Timestamp) -> ChallengeState {
-        match self.state {
-            ChallengeState::Pending if now >= self.expires_at => ChallengeState::Expired,
-            state => state,
+        if self.state == ChallengeState::Pending && now >= self.expires_at {
+            return ChallengeState::Expired;
         }
+        self.state
     }
 
     /// Returns whether `authenticator` may answer.

@@ -14,11 +14,11 @@ pub(crate) fn rejected(rejection: Rejection, now: Timestamp) -> ApiError {
         Rejection::Throttled { .. } => Reason::Throttled,
         Rejection::NotThrottled => Reason::NotThrottled,
     };
-    let error = ApiError::with_message(reason, rejection);
+    let error = ApiError::with_message(reason, rejection.to_string());
     match rejection {
         Rejection::Closed(state) => error.with("state", state_name(state)),
         Rejection::Throttled { until: Some(until) } => {
-            error.with("until", until).retry_after(until.since(now))
+            error.with("until", until.to_string()).retry_after(until.since(now))
         }
         Rejection::Throttled { until: None }
         | Rejection::NotFound

@@ -68,9 +68,8 @@ pub(crate) async fn create_challenge(
         .execute(&user.challenges(), request, Command::Issue(command))
         .await
         .map_err(|error| ApiError::from_execute(error, |r| rejected(r, foundation.now())))?;
-    let issued = executed.events.iter().find_map(|event| match event {
-        Event::ChallengeIssued(issued) => Some(issued.challenge_id),
-        _ => None,
+    let issued = executed.events.iter().find_map(|event| {
+        if let Event::ChallengeIssued(issued) = event { Some(issued.challenge_id) } else { None }
     });
     let challenge = issued.and_then(|id| executed.folded.state.find(id));
     // A repeat so late that the challenge is forgotten.

@@ -61,12 +61,11 @@ pub(crate) async fn verify_challenge(
     let application_id: Box<str> =
         challenge.map_or_else(|| "".into(), |c| c.application_id.clone());
     for event in executed.events {
-        match event {
-            Event::ChallengeVerified(verified) => {
-                return Ok(Verification::Verified { verified, application_id });
-            }
-            Event::AttemptFailed(failed) => return Ok(Verification::Refused(failed)),
-            _ => {}
+        if let Event::ChallengeVerified(verified) = event {
+            return Ok(Verification::Verified { verified, application_id });
+        }
+        if let Event::AttemptFailed(failed) = event {
+            return Ok(Verification::Refused(failed));
         }
     }
     Err(ApiError::new(Reason::Internal))

@@ -3,7 +3,9 @@
 use std::{fmt, io::Write};
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{
+    Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets,
+};
 use prost::Message;
 
 use super::{Failure, schema};
@@ -74,20 +76,20 @@ impl Screen {
     }
 }
 
-/// Returns a table with these column names; names that end in `#` are of numbers and stand to the right.
+/// Returns a table with these column names; names that end in `#` are of numbers and stand to the right, and what stands
+/// under one that ends in `#` or `!` is never broken into lines.
 pub(crate) fn table_of(columns: &[&str]) -> Table {
     let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic);
-    let names = columns.iter().map(|name| {
-        // Styled whether or not this is a terminal: the stream below strips what is not wanted.
-        Cell::new(format!("{HEADING}{}{HEADING:#}", name.trim_end_matches('#')))
-    });
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    // In capitals rather than in colour: the table would count the colour's bytes into the column's width.
+    let names = columns.iter().map(|name| Cell::new(name.trim_end_matches(['#', '!']).to_uppercase()));
     table.set_header(names.collect::<Vec<_>>());
     for (column, name) in table.column_iter_mut().zip(columns) {
         if name.ends_with('#') {
             column.set_cell_alignment(CellAlignment::Right);
+        }
+        if name.ends_with(['#', '!']) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
     table
@@ -141,8 +143,9 @@ pub(crate) mod tests {
         let text = printed.text();
         assert!(!text.contains('\u{1b}'), "{text:?}");
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[1].trim(), "position   type");
-        assert_eq!(lines[3].trim(), "7   TenantCreated");
-        assert_eq!(lines[3].find("Tenant"), lines[5].find("ApiKey"));
+        assert_eq!(lines[0].trim(), "POSITION  TYPE");
+        assert_eq!(lines[1].trim(), "7  TenantCreated");
+        assert_eq!(lines[1].find("Tenant"), lines[2].find("ApiKey"));
+        assert_eq!(lines.len(), 3);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::DirBuilderExt as _,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Stdio,
@@ -57,7 +58,11 @@ impl LocalServer {
     fn spawn(listen: SocketAddr, data_dir: &Path) -> anyhow::Result<Self> {
         let listen = free_address(listen)?;
         let address = format!("http://{listen}").parse().map_err(anyhow::Error::msg)?;
-        fs::create_dir_all(data_dir)
+        // For the owner alone, as the server itself would make it.
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(data_dir)
             .with_context(|| format!("cannot create {}", data_dir.display()))?;
         let log = data_dir.join("demo-server.log");
         let log_file =

@@ -14,5 +14,5 @@ pub(super) fn rejected(rejection: Rejection) -> ApiError {
         Rejection::ApiKeyNotFound => Reason::ApiKeyNotFound,
         Rejection::TooManyApiKeys => Reason::TooManyApiKeys,
     };
-    ApiError::with_message(reason, rejection)
+    ApiError::with_message(reason, rejection.to_string())
 }

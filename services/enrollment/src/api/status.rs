@@ -14,5 +14,5 @@ pub(crate) fn rejected(rejection: Rejection) -> ApiError {
         Rejection::NotSuspended => Reason::AuthenticatorNotSuspended,
         Rejection::Removed => Reason::AuthenticatorRemoved,
     };
-    ApiError::with_message(reason, rejection)
+    ApiError::with_message(reason, rejection.to_string())
 }

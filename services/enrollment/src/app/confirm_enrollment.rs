@@ -61,9 +61,12 @@ pub(crate) async fn confirm_enrollment(
         .execute(&stream, request, Command::ConfirmEnrollment(command))
         .await
         .map_err(|error| ApiError::from_execute(error, rejected))?;
-    let attempts_left = executed.events.iter().find_map(|event| match event {
-        Event::EnrollmentAttemptFailed(failed) => Some(failed.attempts_left),
-        _ => None,
+    let attempts_left = executed.events.iter().find_map(|event| {
+        if let Event::EnrollmentAttemptFailed(failed) = event {
+            Some(failed.attempts_left)
+        } else {
+            None
+        }
     });
     match attempts_left {
         Some(attempts_left) => {

@@ -70,9 +70,12 @@ pub(crate) async fn issue_recovery_codes(
     if executed.repeated {
         return Err(ApiError::new(Reason::CodesAlreadyShown));
     }
-    let authenticator_id = executed.events.iter().find_map(|event| match event {
-        Event::RecoveryCodesIssued(issued) => Some(issued.authenticator_id),
-        _ => None,
+    let authenticator_id = executed.events.iter().find_map(|event| {
+        if let Event::RecoveryCodesIssued(issued) = event {
+            Some(issued.authenticator_id)
+        } else {
+            None
+        }
     });
     Ok(IssuedCodes {
         authenticators: executed.folded,

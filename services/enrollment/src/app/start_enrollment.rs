@@ -50,7 +50,9 @@ pub(crate) async fn start_enrollment(
     };
     let begun = factor.begin_enrollment(&begin, &*foundation.rng).map_err(|error| match error {
         EnrollmentError::Parameter(error) => ApiError::from(error),
-        error => ApiError::internal(error),
+        error @ (EnrollmentError::UnknownParameter { .. } | EnrollmentError::Record { .. }) => {
+            ApiError::internal(error)
+        }
     })?;
     let seal = |field, bytes: &[u8]| foundation.vault.seal(&user.tenant, user.key, field, bytes);
     let display_name =
@@ -72,9 +74,8 @@ pub(crate) async fn start_enrollment(
         .await
         .map_err(|error| ApiError::from_execute(error, rejected))?;
     // Taken from the event, not from what was just made: a repeat shows what the first request made.
-    let started = executed.events.into_iter().find_map(|event| match event {
-        Event::EnrollmentStarted(started) => Some(started),
-        _ => None,
+    let started = executed.events.into_iter().find_map(|event| {
+        if let Event::EnrollmentStarted(started) = event { Some(started) } else { None }
     });
     let started = started.ok_or_else(|| ApiError::new(Reason::Internal))?;
     let record = foundation.vault.unseal(&user.tenant, user.key, RECORD_FIELD, &started.record)?;

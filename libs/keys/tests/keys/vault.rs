@@ -1,16 +1,11 @@
 //! Sealing, unsealing and erasing, as services do it.
 
-#![expect(clippy::unwrap_used, reason = "a failed test says so by panicking")]
-#![expect(clippy::indexing_slicing, reason = "a wrong index fails the test")]
-
-mod support;
-
 use std::{sync::Barrier, thread};
 
+use crate::support::{Keys, user_id};
 use countersign_core::{TenantId, UserKey};
 use countersign_crypto::Sealed;
 use countersign_keys::{UserVault, VaultError};
-use support::{Keys, user_id};
 
 const FIELD: &str = "authenticator.record";
 

@@ -1,14 +1,10 @@
 //! What the operator's doctor is told.
 
-#![expect(clippy::unwrap_used, reason = "a failed test says so by panicking")]
-
-mod support;
-
 use std::fs;
 
+use crate::support::Keys;
 use countersign_core::UserKey;
 use countersign_keys::{KeyReport, OpenError, verify};
-use support::Keys;
 
 fn report(keys: &Keys) -> KeyReport {
     let before = keys.files();

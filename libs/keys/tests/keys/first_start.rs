@@ -1,14 +1,9 @@
 //! Opening a directory of keys: made once, completed after a crash, and never made anew over what was lost.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test says so by panicking")]
-#![expect(clippy::indexing_slicing, reason = "a wrong index fails the test")]
-
-mod support;
-
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
+use crate::support::{Keys, set_mode, user_id};
 use countersign_keys::OpenError;
-use support::{Keys, set_mode, user_id};
 
 /// In the order in which they are made.
 const FILES: [&str; 4] = ["kek", "data-keys", "assertion-keys", "index-key"];
@@ -17,10 +12,10 @@ fn missing(keys: &Keys) -> String {
     let before = keys.files();
     let error = keys.try_open().unwrap_err();
     assert_eq!(keys.files(), before, "nothing is changed");
-    match error {
-        OpenError::Missing { path, .. } => path.file_name().unwrap().to_str().unwrap().to_owned(),
-        other => panic!("expected a missing file, got {other:?}"),
-    }
+    let OpenError::Missing { path, .. } = error else {
+        panic!("expected a missing file, got {error:?}");
+    };
+    path.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
 #[test]

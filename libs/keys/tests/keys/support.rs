@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 /// Bytes that never repeat.
 #[derive(Debug, Default)]
-pub struct Drawn(AtomicU64);
+pub(crate) struct Drawn(AtomicU64);
 
 impl Rng for Drawn {
     fn fill(&self, bytes: &mut [u8]) {
@@ -29,15 +29,15 @@ impl Rng for Drawn {
 }
 
 /// A directory of keys.
-pub struct Keys {
+pub(crate) struct Keys {
     root: TempDir,
     rng: Arc<Drawn>,
-    pub acme: TenantId,
+    pub(crate) acme: TenantId,
 }
 
 impl Keys {
     /// Nothing yet.
-    pub fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self {
             root: tempfile::tempdir().unwrap(),
             rng: Arc::default(),
@@ -46,35 +46,35 @@ impl Keys {
     }
 
     /// What the first start makes.
-    pub fn made() -> Self {
+    pub(crate) fn made() -> Self {
         let keys = Self::none();
         keys.open();
         keys
     }
 
-    pub fn directory(&self) -> PathBuf {
+    pub(crate) fn directory(&self) -> PathBuf {
         self.root.path().join("keys")
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory().join(name)
     }
 
-    pub fn try_open(&self) -> Result<LocalKeys, OpenError> {
+    pub(crate) fn try_open(&self) -> Result<LocalKeys, OpenError> {
         LocalKeys::open(&self.directory(), Arc::clone(&self.rng) as Arc<dyn Rng>)
     }
 
-    pub fn open(&self) -> LocalKeys {
+    pub(crate) fn open(&self) -> LocalKeys {
         self.try_open().unwrap()
     }
 
     /// Returns the names and contents of all files.
-    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
         files(&self.directory())
     }
 
     /// Puts in place exactly these files.
-    pub fn put(&self, files: &BTreeMap<String, Vec<u8>>) {
+    pub(crate) fn put(&self, files: &BTreeMap<String, Vec<u8>>) {
         for name in self.files().into_keys() {
             fs::remove_file(self.path(&name)).unwrap();
         }
@@ -84,14 +84,14 @@ impl Keys {
         }
     }
 
-    pub fn flip_bit(&self, name: &str, bit: usize) {
+    pub(crate) fn flip_bit(&self, name: &str, bit: usize) {
         let mut content = fs::read(self.path(name)).unwrap();
         content[bit / 8] ^= 1 << (bit % 8);
         fs::write(self.path(name), content).unwrap();
     }
 }
 
-pub fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     fs::read_dir(directory)
         .unwrap()
         .map(|entry| {
@@ -101,11 +101,11 @@ pub fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-pub fn set_mode(path: &Path, mode: u32) {
+pub(crate) fn set_mode(path: &Path, mode: u32) {
     let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
     fs::set_permissions(path, permissions).unwrap();
 }
 
-pub fn user_id(name: &str) -> UserId {
+pub(crate) fn user_id(name: &str) -> UserId {
     UserId::parse(name).unwrap()
 }

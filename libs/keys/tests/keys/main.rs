@@ -1,0 +1,14 @@
+//! Keys as the services and the operator use them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed test says so by panicking"
+)]
+
+mod first_start;
+mod model;
+mod support;
+mod vault;
+mod verify;
