@@ -20,11 +20,9 @@ impl VaultError {
     pub(crate) fn damaged(place: impl Into<String>, what: impl Into<String>) -> Self {
         Self::Damaged(Arc::new(KeyProblem::new(place, what)))
     }
-}
 
-impl From<io::Error> for VaultError {
-    fn from(error: io::Error) -> Self {
-        Self::Unavailable(Arc::new(error))
+    pub(crate) fn unavailable(source: io::Error) -> Self {
+        Self::Unavailable(Arc::new(source))
     }
 }
 

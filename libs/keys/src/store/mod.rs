@@ -38,6 +38,7 @@ use crate::{KeyEncryption, KeyProblem, OpenError, VaultError, WRAPPED_LEN};
 /// How many unwrapped keys are kept in memory, some 150 bytes each.
 const CACHED_KEYS: usize = 20_000;
 
+const OTHER_USER: &str = "it is another user's";
 const OTHER_TENANT: &str = "the user belongs to another tenant";
 
 /// An unwrapped key and whose it is.
@@ -192,7 +193,7 @@ impl KeyStore {
         let damaged = |what| VaultError::damaged(self.file.place(number), what);
         let slot = slot.map_err(|error| damaged(error.what()))?;
         if slot.user != user {
-            return Err(damaged("it is another user's"));
+            return Err(damaged(OTHER_USER));
         }
         if slot.owner != Owner::of(tenant) {
             return Err(damaged(OTHER_TENANT));
@@ -205,8 +206,13 @@ impl KeyStore {
 
     fn read(&self, number: u32) -> Result<Result<Slot, Unreadable>, VaultError> {
         let mut bytes = [0; SLOT_LEN];
-        self.file.read(number, &mut bytes)?;
-        Ok(Slot::parse(&bytes))
+        match self.file.read(number, &mut bytes) {
+            Ok(()) => Ok(Slot::parse(&bytes)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(VaultError::damaged(self.file.place(number), "the file ends before it"))
+            }
+            Err(error) => Err(VaultError::unavailable(error)),
+        }
     }
 
     /// Makes a key for a user who has none, and waits until it is on disk. Does nothing for one who has one, or had.
@@ -241,25 +247,28 @@ impl KeyStore {
 
     fn erase_slot(&self, number: u32, owner: Owner, user: UserKey) -> Result<(), VaultError> {
         let slot = match self.read(number)? {
-            Ok(slot) if slot.user == user && slot.owner != owner => {
+            Ok(slot) if slot.user != user => {
+                return Err(VaultError::damaged(self.file.place(number), OTHER_USER));
+            }
+            Ok(slot) if slot.owner != owner => {
                 return Err(VaultError::damaged(self.file.place(number), OTHER_TENANT));
             }
-            Ok(slot) if slot.user == user => slot,
+            Ok(slot) => slot,
             // A damaged key is erased like any other, and the slot is whole again.
-            Ok(_) | Err(_) => {
-                Slot { user, owner, batch: number, content: Content::Erased { wiped: true } }
-            }
+            Err(_) => Slot { user, owner, batch: number, content: Content::Erased { wiped: true } },
         };
-        self.file.mark_erased(number)?;
+        self.file.mark_erased(number).map_err(VaultError::unavailable)?;
         // From here on there is no way back: whatever fails now, the key is not given out again.
         {
             let mut index = self.index.write();
             index.insert(user, Place::Erasing(number));
             self.cache.remove(&user);
         }
-        self.file.sync()?;
-        self.file.overwrite(number, &slot.tombstone())?;
-        self.file.sync()?;
+        self.file
+            .sync()
+            .and_then(|()| self.file.overwrite(number, &slot.tombstone()))
+            .and_then(|()| self.file.sync())
+            .map_err(VaultError::unavailable)?;
         self.index.write().insert(user, Place::Erased);
         Ok(())
     }
@@ -270,7 +279,7 @@ impl KeyStore {
         self.queue.write(
             slot,
             || self.index.read().contains_key(&user),
-            |slots| self.append(slots).map_err(VaultError::from),
+            |slots| self.append(slots).map_err(VaultError::unavailable),
         )
     }
 

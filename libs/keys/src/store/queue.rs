@@ -92,6 +92,11 @@ impl Queue {
     pub(crate) fn gathered(&self) -> usize {
         self.state.lock().gathering.slots.len()
     }
+
+    /// Returns how many threads wait for the next sync.
+    pub(crate) fn waiting(&self) -> usize {
+        Arc::strong_count(&self.state.lock().gathering.outcome) - 1
+    }
 }
 
 /// Returns the bytes of slots that are written together from slot `first` on.

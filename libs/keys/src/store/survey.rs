@@ -41,7 +41,7 @@ pub(crate) fn survey(
         for bytes in chunk.as_chunks::<SLOT_LEN>().0 {
             match Slot::parse(bytes) {
                 Ok(slot) => {
-                    if unfinished.is_some_and(|at| slot.batch >= at) {
+                    if unfinished.is_some_and(|at| slot.batch > at) {
                         for at in unfinished.take().into_iter().flat_map(|at| at..first) {
                             seen(at, whole, Err("it is not whole, though later ones are"))?;
                         }

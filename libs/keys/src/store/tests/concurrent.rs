@@ -35,6 +35,29 @@ fn many_threads_that_need_the_key_of_one_new_user_make_one() {
 }
 
 #[test]
+fn threads_that_wait_together_for_one_new_user_make_one_key() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    thread::scope(|scope| {
+        let slow = store.file.faults.slow.lock();
+        scope.spawn(|| store.create(&fixture.tenant, user(1)).unwrap());
+        while store.file.faults.operations().is_empty() {
+            thread::yield_now();
+        }
+        for _ in 0..THREADS {
+            scope.spawn(|| store.create(&fixture.tenant, user(2)).unwrap());
+        }
+        while store.queue.waiting() < THREADS.into() {
+            thread::yield_now();
+        }
+        assert_eq!(store.queue.gathered(), 1);
+        drop(slow);
+    });
+    assert_eq!(fixture.file().len(), 3 * 128);
+    assert!(matches!(fixture.find(&fixture.open(), user(2)), Seen::Key(_)));
+}
+
+#[test]
 fn threads_that_come_while_another_waits_for_the_disk_share_the_next_sync() {
     let fixture = Fixture::new();
     let store = fixture.open();

@@ -92,12 +92,12 @@ fn of_keys_that_were_never_acknowledged_none_needs_to_be_whole() {
     drop(store);
     let before = fixture.file();
     // Three that share a sync, as three threads would write them.
-    let slots = [2, 3, 4].map(|number| super::super::NewSlot {
+    let slots = [2, 3, 4].map(|number| NewSlot {
         user: user(number),
-        owner: super::super::Owner::of(&fixture.tenant),
-        content: super::super::Content::Key([number; 72]),
+        owner: Owner::of(&fixture.tenant),
+        content: Content::Key([number; 72]),
     });
-    let batch = super::super::queue::encode(1, &slots);
+    let batch = queue::encode(1, &slots);
     // Their sectors reach the disk in any order.
     for present in 0..8_usize {
         let mut disk = before.clone();

@@ -87,8 +87,7 @@ fn a_key_in_another_users_slot_does_not_open() {
     drop(fixture.with_keys(&[user(1), user(2)]));
     let bytes = fixture.file();
     let mut parsed = [1, 2].map(|slot| {
-        super::super::Slot::parse(bytes[slot * SLOT..(slot + 1) * SLOT].try_into().unwrap())
-            .unwrap()
+        Slot::parse(bytes[slot * SLOT..(slot + 1) * SLOT].try_into().unwrap()).unwrap()
     });
     let [first, second] = &mut parsed;
     std::mem::swap(&mut first.content, &mut second.content);

@@ -19,7 +19,7 @@ use countersign_core::{Rng, TenantId, UserKey};
 use countersign_crypto::DataKey;
 use tempfile::TempDir;
 
-use super::{Found, KeyStore, NAME, SlotFile};
+use super::{Content, Found, KeyStore, NAME, NewSlot, Owner, Slot, SlotFile, queue};
 use crate::{KeyEncryption, OpenError, VaultError, local_file::Kek};
 
 /// Bytes that never repeat.
@@ -166,4 +166,24 @@ fn a_full_disk_leaves_nothing_half_written_and_the_store_goes_on_after_it() {
         let store = fixture.open();
         assert_eq!([1, 2, 3].map(|number| fixture.find(&store, user(number))), keys);
     }
+}
+
+#[test]
+fn what_a_failed_write_left_behind_is_cut_before_the_next() {
+    let fixture = Fixture::new();
+    let store = fixture.with_keys(&[user(1)]);
+    let key = |number| NewSlot {
+        user: user(number),
+        owner: Owner::of(&fixture.tenant),
+        content: Content::Key([number; 72]),
+    };
+    // They are written, but neither synced nor cut.
+    store.file.faults.die_at(2);
+    store.append(&[key(2), key(3), key(4)]).unwrap_err();
+    assert!(!store.file.faults.heal());
+    assert_eq!(fixture.file().len(), 5 * 128);
+    store.create(&fixture.tenant, user(4)).unwrap();
+    assert_eq!(fixture.file().len(), 3 * 128);
+    let key = fixture.find(&store, user(4));
+    assert_eq!(fixture.find(&fixture.open(), user(4)), key);
 }
