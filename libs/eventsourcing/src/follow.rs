@@ -1,9 +1,12 @@
 //! Following the log: read models are projections, effects are performed by reactors.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, future::Future, pin::pin, sync::Arc};
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt as _;
+use futures_util::{
+    TryStreamExt as _,
+    future::{Either, select},
+};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
@@ -128,18 +131,25 @@ pub async fn run_projection(
     Err(FollowError::Closed)
 }
 
-/// Follows the log for `reactor` until something fails or the future is dropped.
+/// Follows the log for `reactor` until something fails or `stop` completes. What the reactor is doing then is let finish:
+/// dropped in the middle, it would do it again at the next start.
 ///
 /// # Errors
-/// Always ends with one.
+/// Says why it cannot go on. Without one it was told to stop.
 pub async fn run_reactor(
     log: &Arc<dyn EventLog>,
     reactor: &dyn Reactor,
     checkpoints: &dyn CheckpointStore,
-) -> Result<std::convert::Infallible, FollowError> {
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), FollowError> {
     let name = reactor.name();
+    let mut stop = pin!(stop);
     let mut items = begin(log, name, &reactor.filter(), checkpoints).await?;
-    while let Some(item) = items.try_next().await? {
+    loop {
+        let item = match select(items.try_next(), &mut stop).await {
+            Either::Left((item, _)) => item?.ok_or(FollowError::Closed)?,
+            Either::Right(((), _)) => return Ok(()),
+        };
         let position = match item {
             FollowItem::Event(event) => {
                 let failed = |source| FollowError::Failed {
@@ -155,7 +165,6 @@ pub async fn run_reactor(
         };
         checkpoints.save(name, Checkpoint { log: log.id(), position }).await?;
     }
-    Err(FollowError::Closed)
 }
 
 /// Begins after the checkpoint; one of another log does not count.

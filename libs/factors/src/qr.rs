@@ -3,6 +3,8 @@
 //! All have the quiet zone of four modules that the standard asks for, and dark modules on a light ground whatever
 //! lies behind them: not every reader takes an inverted code.
 
+use std::fmt;
+
 use qrcode::{Color, EcLevel, QrCode};
 
 /// Width of the empty margin, in modules.
@@ -32,103 +34,102 @@ pub enum QrError {
     Picture,
 }
 
-/// Draws `text` as a PNG of black and white.
-///
-/// # Errors
-/// Says that the text is too long.
-pub fn png(text: &str) -> Result<Vec<u8>, QrError> {
-    let modules = Modules::of(text)?;
-    let mut pixels = Vec::new();
-    for y in 0..modules.width {
-        let row = (0..modules.width).map(|x| if modules.is_dark(x, y) { 0 } else { 0xff });
-        let row: Vec<u8> = row.collect();
-        for _ in 0..MODULE_PIXELS {
-            pixels.extend_from_slice(&row);
-        }
-    }
-    let width = u32::try_from(modules.width * MODULE_PIXELS).map_err(|_| QrError::Picture)?;
-    let mut picture = Vec::new();
-    let mut encoder = png::Encoder::new(&mut picture, width, width);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder.set_depth(png::BitDepth::One);
-    let written = encoder.write_header().and_then(|mut writer| {
-        writer.write_image_data(&pixels)?;
-        writer.finish()
-    });
-    written.map_err(|_| QrError::Picture)?;
-    Ok(picture)
-}
-
-/// Draws `text` as an SVG document.
-///
-/// # Errors
-/// Says that the text is too long.
-pub fn svg(text: &str) -> Result<String, QrError> {
-    let modules = Modules::of(text)?;
-    let width = modules.width;
-    // One outline for every run of dark modules in a row, which takes less room than one for every module.
-    let mut path = String::new();
-    for y in 0..width {
-        let mut x = 0;
-        while x < width {
-            let run = (x..width).take_while(|x| modules.is_dark(*x, y)).count();
-            if run > 0 {
-                path.push_str(&format!("M{x} {y}h{run}v1h-{run}z"));
-            }
-            x += run + 1;
-        }
-    }
-    let pixels = width * MODULE_PIXELS;
-    Ok(format!(
-        r##"<svg xmlns="http://www.w3.org/2000/svg" width="{pixels}" height="{pixels}" viewBox="0 0 {width} {width}" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h{width}v{width}H0z"/><path fill="#000" d="{path}"/></svg>"##
-    ))
-}
-
-/// Draws `text` in Unicode half blocks for a terminal, two rows of modules to a line.
-///
-/// Colours are set by escape sequences (ECMA-48 SGR), so that it can be scanned off a dark terminal and a light one.
-/// Light modules are the ones that are drawn: without the colours it can still be scanned off a dark terminal.
-///
-/// # Errors
-/// Says that the text is too long.
-pub fn text(text: &str) -> Result<String, QrError> {
-    let modules = Modules::of(text)?;
-    let mut drawn = String::new();
-    for y in (0..modules.width).step_by(2) {
-        drawn.push_str(COLORS);
-        for x in 0..modules.width {
-            drawn.push(match (modules.is_dark(x, y), modules.is_dark(x, y + 1)) {
-                (true, true) => ' ',
-                (true, false) => '▄',
-                (false, true) => '▀',
-                (false, false) => '█',
-            });
-        }
-        drawn.push_str(RESET);
-        drawn.push('\n');
-    }
-    Ok(drawn)
-}
-
-/// Encodes with the middling correction that screens call for: 15 % may be unreadable.
-fn encode(text: &str) -> Result<QrCode, QrError> {
-    QrCode::with_error_correction_level(text, EcLevel::M)
-        .map_err(|_| QrError::TooLong { len: text.len() })
-}
-
-/// The modules of a code with its quiet zone.
-struct Modules {
+/// A QR code symbol with its quiet zone, encoded once and drawn as often as wanted: encoding is what takes the time.
+#[derive(Clone)]
+pub struct Symbol {
     /// Width and height.
     width: usize,
     /// Their colours, row by row, without the quiet zone.
     colors: Vec<Color>,
 }
 
-impl Modules {
-    fn of(text: &str) -> Result<Self, QrError> {
-        let code = encode(text)?;
+impl fmt::Debug for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl Symbol {
+    /// Encodes `text` with the middling correction that screens call for: 15 % may be unreadable.
+    ///
+    /// # Errors
+    /// Says that the text is too long.
+    pub fn encode(text: &str) -> Result<Self, QrError> {
+        let code = QrCode::with_error_correction_level(text, EcLevel::M)
+            .map_err(|_| QrError::TooLong { len: text.len() })?;
         let width = code.width() + 2 * QUIET_ZONE;
         Ok(Self { width, colors: code.into_colors() })
+    }
+
+    /// Draws it as a PNG of black and white.
+    ///
+    /// # Errors
+    /// Says that the picture could not be written.
+    pub fn png(&self) -> Result<Vec<u8>, QrError> {
+        let mut pixels = Vec::new();
+        for y in 0..self.width {
+            let row = (0..self.width).map(|x| if self.is_dark(x, y) { 0 } else { 0xff });
+            let row: Vec<u8> = row.collect();
+            for _ in 0..MODULE_PIXELS {
+                pixels.extend_from_slice(&row);
+            }
+        }
+        let width = u32::try_from(self.width * MODULE_PIXELS).map_err(|_| QrError::Picture)?;
+        let mut picture = Vec::new();
+        let mut encoder = png::Encoder::new(&mut picture, width, width);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.set_depth(png::BitDepth::One);
+        let written = encoder.write_header().and_then(|mut writer| {
+            writer.write_image_data(&pixels)?;
+            writer.finish()
+        });
+        written.map_err(|_| QrError::Picture)?;
+        Ok(picture)
+    }
+
+    /// Draws it as an SVG document.
+    #[must_use]
+    pub fn svg(&self) -> String {
+        let width = self.width;
+        // One outline for every run of dark modules in a row, which takes less room than one for every module.
+        let mut path = String::new();
+        for y in 0..width {
+            let mut x = 0;
+            while x < width {
+                let run = (x..width).take_while(|x| self.is_dark(*x, y)).count();
+                if run > 0 {
+                    path.push_str(&format!("M{x} {y}h{run}v1h-{run}z"));
+                }
+                x += run + 1;
+            }
+        }
+        let pixels = width * MODULE_PIXELS;
+        format!(
+            r##"<svg xmlns="http://www.w3.org/2000/svg" width="{pixels}" height="{pixels}" viewBox="0 0 {width} {width}" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h{width}v{width}H0z"/><path fill="#000" d="{path}"/></svg>"##
+        )
+    }
+
+    /// Draws it in Unicode half blocks for a terminal, two rows of modules to a line.
+    ///
+    /// Colours are set by escape sequences (ECMA-48 SGR), so that it can be scanned off a dark terminal and a light one.
+    /// Light modules are the ones that are drawn: without the colours it can still be scanned off a dark terminal.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut drawn = String::new();
+        for y in (0..self.width).step_by(2) {
+            drawn.push_str(COLORS);
+            for x in 0..self.width {
+                drawn.push(match (self.is_dark(x, y), self.is_dark(x, y + 1)) {
+                    (true, true) => ' ',
+                    (true, false) => '▄',
+                    (false, true) => '▀',
+                    (false, false) => '█',
+                });
+            }
+            drawn.push_str(RESET);
+            drawn.push('\n');
+        }
+        drawn
     }
 
     fn is_dark(&self, x: usize, y: usize) -> bool {
@@ -144,6 +145,10 @@ mod tests {
     use super::*;
 
     const URI: &str = "otpauth://totp/Example:jo?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&period=30";
+
+    fn symbol() -> Symbol {
+        Symbol::encode(URI).unwrap()
+    }
 
     /// What is dark in the code, with the quiet zone around it, made without a line of what is tested.
     fn expected(text: &str) -> Vec<Vec<bool>> {
@@ -189,12 +194,12 @@ mod tests {
 
     #[test]
     fn a_picture_has_every_module_where_it_belongs() {
-        assert_eq!(dark_of_png(&png(URI).unwrap()), expected(URI));
+        assert_eq!(dark_of_png(&symbol().png().unwrap()), expected(URI));
     }
 
     #[test]
     fn a_terminal_shows_every_module_where_it_belongs() {
-        let mut shown = dark_of_text(&text(URI).unwrap());
+        let mut shown = dark_of_text(&symbol().text());
         // A code has an odd number of rows: the last line has one row more than the quiet zone needs.
         assert!(shown.pop().unwrap().iter().all(|dark| !dark));
         assert_eq!(shown, expected(URI));
@@ -204,7 +209,7 @@ mod tests {
     fn a_vector_picture_has_every_module_where_it_belongs() {
         let expected = expected(URI);
         let width = expected.len();
-        let drawn = svg(URI).unwrap();
+        let drawn = symbol().svg();
         assert!(drawn.contains(&format!("viewBox=\"0 0 {width} {width}\"")));
         let (ground, dark) = drawn.split_once("<path fill=\"#000\" d=\"").unwrap();
         assert!(ground.contains(&format!("fill=\"#fff\" d=\"M0 0h{width}v{width}H0z\"")));
@@ -221,11 +226,8 @@ mod tests {
 
     #[test]
     fn what_fits_is_drawn_and_what_does_not_is_refused_by_its_length() {
-        assert!(png(&"a".repeat(2331)).is_ok());
-        let long = "a".repeat(2332);
-        let refused = QrError::TooLong { len: 2332 };
-        assert_eq!(png(&long), Err(refused));
-        assert_eq!(svg(&long), Err(refused));
-        assert_eq!(text(&long), Err(refused));
+        assert!(Symbol::encode(&"a".repeat(2331)).is_ok_and(|symbol| symbol.png().is_ok()));
+        let refused = Symbol::encode(&"a".repeat(2332)).unwrap_err();
+        assert_eq!(refused, QrError::TooLong { len: 2332 });
     }
 }

@@ -7,7 +7,7 @@ use countersign_crypto::{IndexKey, SealContext, Sealed};
 
 use crate::{
     VaultError,
-    store::{Found, KeyStore},
+    store::{Found, KeyStore, OwnedKey},
 };
 
 /// Seals users' values, each user's under a key of their own, and erases users. Cheap to clone.
@@ -57,15 +57,43 @@ impl UserVault {
         field: &'static str,
         plaintext: &[u8],
     ) -> Result<Sealed, VaultError> {
-        let Inner { store, rng, .. } = &*self.inner;
-        let key = loop {
+        let key = self.find_or_make(tenant, user)?;
+        let context = SealContext { tenant, user, field };
+        Ok(key.data_key.seal(&context, plaintext, &*self.inner.rng))
+    }
+
+    /// Returns whether the user has a key already, or never will, so that sealing does not wait for the disk.
+    ///
+    /// # Errors
+    /// Says that the keys cannot be read.
+    pub fn is_ready(&self, tenant: &TenantId, user: UserKey) -> Result<bool, VaultError> {
+        match self.inner.store.find(tenant, user)? {
+            Found::Key(_) | Found::Erased => Ok(true),
+            Found::Nothing => Ok(false),
+        }
+    }
+
+    /// Makes the user's key if there is none, and waits until it is on disk.
+    ///
+    /// # Errors
+    /// Says that the user was erased, or that the keys cannot be read or written.
+    pub fn make_ready(&self, tenant: &TenantId, user: UserKey) -> Result<(), VaultError> {
+        self.find_or_make(tenant, user).map(drop)
+    }
+
+    fn find_or_make(
+        &self,
+        tenant: &TenantId,
+        user: UserKey,
+    ) -> Result<Arc<OwnedKey>, VaultError> {
+        let store = &self.inner.store;
+        loop {
             match store.find(tenant, user)? {
-                Found::Key(key) => break key,
+                Found::Key(key) => return Ok(key),
                 Found::Erased => return Err(VaultError::Erased),
                 Found::Nothing => store.create(tenant, user)?,
             }
-        };
-        Ok(key.data_key.seal(&SealContext { tenant, user, field }, plaintext, &**rng))
+        }
     }
 
     /// Opens what was sealed as the `field` of a user.

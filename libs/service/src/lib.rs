@@ -14,6 +14,7 @@ pub mod paging;
 pub mod present;
 mod reason;
 pub mod request_line;
+mod rpcs;
 mod scope;
 pub mod seals;
 mod status;

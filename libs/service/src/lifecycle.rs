@@ -1,8 +1,9 @@
 //! An orderly start and stop: followers that begin again after a failure, and a stop that loses nothing acknowledged.
 
-use std::{convert::Infallible, future::Future, time::Duration};
+use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 
-use countersign_eventsourcing::FollowError;
+use countersign_eventsourcing::{CheckpointStore, EventLog, FollowError, Reactor, run_reactor};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::Chain;
@@ -61,6 +62,27 @@ impl Lifecycle {
         });
     }
 
+    /// Runs a reactor like a follower, but lets what it is doing finish when the process is to stop.
+    pub fn spawn_reactor(
+        &self,
+        log: Arc<dyn EventLog>,
+        reactor: Arc<dyn Reactor>,
+        checkpoints: Arc<dyn CheckpointStore>,
+    ) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            while !stop.is_cancelled() {
+                let ran = run_reactor(&log, &*reactor, &*checkpoints, stop.cancelled()).await;
+                let Err(error) = ran else { return };
+                tracing::warn!(error = %Chain(&error), "reactor stopped; it will begin again");
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(FOLLOWER_PAUSE) => {}
+                }
+            }
+        });
+    }
+
     /// Waits until every task has ended.
     pub async fn finished(&self) {
         self.tasks.close();
@@ -68,17 +90,31 @@ impl Lifecycle {
     }
 }
 
-/// Waits for the signal to stop: SIGTERM, or SIGINT as from the keyboard.
-///
-/// # Errors
-/// Says that the process cannot listen for signals.
-pub async fn stop_signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that ask a process to stop: SIGTERM, and SIGINT as from the keyboard.
+#[derive(Debug)]
+pub struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// Begins to listen. From here on such a signal does not end the process any more, but waits to be received; so this
+    /// comes before anybody is told that the process serves.
+    ///
+    /// # Errors
+    /// Says that the process cannot listen for signals.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
-    Ok(())
+
+    /// Waits for the first of them.
+    pub async fn received(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

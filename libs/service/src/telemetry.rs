@@ -1,7 +1,11 @@
 //! Where logs go, and in which form: text for people, JSON for machines.
 
 use serde::Deserialize;
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing::{Level, Metadata};
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::filter_fn, layer::SubscriberExt as _, registry::LookupSpan,
+    util::SubscriberInitExt as _,
+};
 
 /// The form of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -14,7 +18,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Sends logs to standard error from now on. `filter` is a directive list such as `info,countersign_eventlog=debug`.
+/// Sends logs to standard error from now on. `filter` is a directive list such as `info,countersign_eventlog=debug`;
+/// whatever it says, other people's code is heard from INFO up only.
 ///
 /// # Errors
 /// Says that the filter cannot be read, or that logs were set up before.
@@ -22,8 +27,7 @@ pub fn init(
     format: LogFormat,
     filter: &str,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let filter = EnvFilter::builder().parse(filter)?;
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filters(filter)?);
     match format {
         LogFormat::Text => {
             let lines = tracing_subscriber::fmt::layer()
@@ -37,4 +41,82 @@ pub fn init(
         }
     }
     Ok(())
+}
+
+fn filters<S>(
+    filter: &str,
+) -> Result<impl Layer<S> + use<S>, Box<dyn std::error::Error + Send + Sync>>
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+{
+    Ok(EnvFilter::builder().parse(filter)?.and_then(filter_fn(may_be_heard)))
+}
+
+/// Below INFO only our own code is heard. A transport is free to log what it carries, and that is keys in headers and
+/// codes in messages; what one release of it keeps to itself, the next one may tell.
+fn may_be_heard(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= Level::INFO || metadata.target().starts_with("countersign")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Returns what is written of the same lines in our own code and in a transport.
+    fn heard(filter: &str) -> String {
+        let written = Written::default();
+        let writer = written.clone();
+        let lines = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
+        let subscriber = tracing_subscriber::registry().with(filters(filter).unwrap()).with(lines);
+        tracing::subscriber::with_default(subscriber, || {
+            let _own = tracing::trace_span!(target: "countersign_x", "own_span").entered();
+            let _foreign = tracing::trace_span!(target: "h2::codec", "foreign_span").entered();
+            tracing::trace!(target: "countersign_x", "own trace");
+            tracing::debug!(target: "h2::codec", "h2 debug");
+            tracing::trace!(target: "hyper::proto", "hyper trace");
+            tracing::debug!(target: "tonic::transport", "tonic debug");
+            tracing::debug!(target: "tower::buffer", "tower debug");
+            tracing::info!(target: "h2::codec", "h2 info");
+        });
+        let written = written.0.lock().unwrap().clone();
+        String::from_utf8(written).unwrap()
+    }
+
+    #[test]
+    fn a_filter_cannot_make_transports_tell_what_they_carry() {
+        for filter in ["trace", "trace,h2=trace,hyper=trace,tonic=trace,tower=trace"] {
+            let heard = heard(filter);
+            assert!(heard.contains("own trace") && heard.contains("own_span"), "{heard}");
+            assert!(heard.contains("h2 info"), "{heard}");
+            for foreign in ["h2 debug", "hyper trace", "tonic debug", "tower debug", "foreign_span"]
+            {
+                assert!(!heard.contains(foreign), "{foreign}: {heard}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_filter_is_followed_where_it_asks_for_less() {
+        assert_eq!(heard("off"), "");
+        assert!(!heard("warn,countersign_x=info").contains("own trace"));
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign_eventsourcing::{
-    CheckpointStore, MemoryCheckpoints, Projection, Reactor, run_projection, run_reactor,
+    CheckpointStore, MemoryCheckpoints, Projection, Reactor, run_projection,
 };
 use countersign_providers::Messenger;
 use countersign_service::{Foundation, lifecycle::Lifecycle};
@@ -47,24 +47,13 @@ impl Followers {
 
     /// Runs them until `lifecycle` stops. Reactors without a checkpoint begin at the log's beginning.
     pub fn spawn(&self, lifecycle: &Lifecycle, checkpoints: &Arc<dyn CheckpointStore>) {
-        self.spawn_reactor(lifecycle, Arc::clone(&self.notices) as _, checkpoints);
-        self.spawn_reactor(lifecycle, Arc::clone(&self.sender) as _, checkpoints);
+        let reactors: [Arc<dyn Reactor>; 2] =
+            [Arc::clone(&self.notices) as _, Arc::clone(&self.sender) as _];
+        for reactor in reactors {
+            let log = Arc::clone(&self.foundation.log);
+            lifecycle.spawn_reactor(log, reactor, Arc::clone(checkpoints));
+        }
         self.spawn_projection(lifecycle);
-    }
-
-    fn spawn_reactor(
-        &self,
-        lifecycle: &Lifecycle,
-        reactor: Arc<dyn Reactor>,
-        checkpoints: &Arc<dyn CheckpointStore>,
-    ) {
-        let foundation = Arc::clone(&self.foundation);
-        let checkpoints = Arc::clone(checkpoints);
-        lifecycle.spawn_follower(move || {
-            let (foundation, reactor) = (Arc::clone(&foundation), Arc::clone(&reactor));
-            let checkpoints = Arc::clone(&checkpoints);
-            async move { run_reactor(&foundation.log, &*reactor, &*checkpoints).await }
-        });
     }
 
     fn spawn_projection(&self, lifecycle: &Lifecycle) {

@@ -115,7 +115,7 @@ impl Args {
             verifying_users: 2_000,
             folded_events: 100_000,
             stored_events: 50_000,
-            remembered_users: 2_000,
+            remembered_users: 500,
             ..full
         })
     }

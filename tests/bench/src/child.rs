@@ -9,6 +9,8 @@ use tokio::{
     time::timeout,
 };
 
+use crate::load::{Caller, Load, drive};
+
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 const FIRST_LINE_WITHIN: Duration = Duration::from_secs(30);
 
@@ -58,8 +60,19 @@ impl Child {
         }
     }
 
+    /// Loads it, and counts the processor time that it spends on that.
+    pub(crate) async fn drive<C: Caller>(
+        &self,
+        callers: Vec<C>,
+        span: Duration,
+    ) -> anyhow::Result<Load> {
+        let before = self.processor_time()?;
+        let load = drive(callers, span).await?;
+        Ok(load.with_server_cpu(self.processor_time()?.saturating_sub(before)))
+    }
+
     /// Returns the processor time that all its threads have spent.
-    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+    fn processor_time(&self) -> anyhow::Result<Duration> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.id))?;
         processor_time(&stat).context("/proc/<pid>/stat has another form")
     }

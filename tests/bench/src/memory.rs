@@ -26,8 +26,8 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<
     tell(report, "idle on an empty directory", idle, Some(60.0))?;
     let platform = Platform::set_up(&server).await?;
     let count = plan.remembered_users;
-    let (_users, enrolled) = users::enroll(&platform, count).await?;
-    report.note(format_args!("{count} users enrolled, {:.0} /s", enrolled.per_second))?;
+    let (_users, enrolled) = users::enroll(&server, &platform, count).await?;
+    report.load(Section::Memory, "enrol", enrolled)?;
     let most = Some(200.0);
     tell(report, &format!("having enrolled {count} users"), settled(&server).await?, most)?;
     server.stop().await?;

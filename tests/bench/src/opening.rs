@@ -39,7 +39,7 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<
     let directory = plan.directory()?;
     let server = RunningServer::start(plan, directory.path()).await?;
     let platform = Platform::set_up(&server).await?;
-    let (users, _) = users::enroll(&platform, 1).await?;
+    let (users, _) = users::enroll(&server, &platform, 1).await?;
     let user = users.into_iter().next().context("one user was enrolled")?;
     let data = server.data().to_owned();
     server.stop().await?;

@@ -16,8 +16,9 @@ use parking_lot::Mutex;
 use crate::{
     client::Service,
     clock,
-    load::{Caller, Load, drive},
+    load::{Caller, Load},
     platform::Platform,
+    server::RunningServer,
 };
 
 /// Seconds that a code is current: the shortest that is allowed, because each user uses up one step for each load.
@@ -101,11 +102,15 @@ impl Queue {
 }
 
 /// Enrols so many users, a TOTP authenticator each. The load tells of whole enrolments, two requests each.
-pub(crate) async fn enroll(platform: &Platform, count: usize) -> anyhow::Result<(Vec<User>, Load)> {
+pub(crate) async fn enroll(
+    server: &RunningServer,
+    platform: &Platform,
+    count: usize,
+) -> anyhow::Result<(Vec<User>, Load)> {
     let queue = Queue::of((0..count).map(User::new).collect());
     let clients = platform.enrollment_clients(SETTING_UP).await?;
     let callers = clients.map(|client| Enrolling { client, queue: Arc::clone(&queue) });
-    let load = drive(callers.collect(), SET_UP_WITHIN).await?;
+    let load = server.process.drive(callers.collect(), SET_UP_WITHIN).await?;
     anyhow::ensure!(load.requests == count, "{count} users could not be enrolled in time");
     Ok((queue.everybody(), load))
 }
@@ -154,6 +159,7 @@ impl Caller for Enrolling {
 
 /// Opens a challenge for every user. `round` tells it apart from the last one.
 pub(crate) async fn challenge(
+    server: &RunningServer,
     platform: &Platform,
     users: Vec<User>,
     round: usize,
@@ -162,7 +168,7 @@ pub(crate) async fn challenge(
     let queue = Queue::of(users);
     let clients = platform.challenge_clients(SETTING_UP).await?;
     let callers = clients.map(|client| Challenging { client, round, queue: Arc::clone(&queue) });
-    let load = drive(callers.collect(), SET_UP_WITHIN).await?;
+    let load = server.process.drive(callers.collect(), SET_UP_WITHIN).await?;
     anyhow::ensure!(load.requests == count, "{count} users could not be challenged in time");
     Ok((queue.everybody(), load))
 }

@@ -10,7 +10,7 @@ use crate::{
     args::{Plan, Section},
     client::Service,
     floor::RunningFloor,
-    load::{Caller, Load, drive},
+    load::{Caller, Load},
     platform::Platform,
     report::{Figure, Goal, Report, Unit},
     server::RunningServer,
@@ -31,20 +31,12 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<
     let server = RunningServer::start(plan, directory.path()).await?;
     let floor = RunningFloor::start(plan).await?;
     let platform = Platform::set_up(&server).await?;
-    let (mut users, enrolled) = users::enroll(&platform, plan.verifying_users).await?;
-    report.note(format_args!(
-        "set up: {} enrolments, {:.0} /s",
-        users.len(),
-        enrolled.per_second
-    ))?;
+    let (mut users, enrolled) = users::enroll(&server, &platform, plan.verifying_users).await?;
+    report.load(Section::Verify, "enrol", enrolled)?;
     for (round, &callers) in plan.server_callers.iter().enumerate() {
         let challenged;
-        (users, challenged) = users::challenge(&platform, users, round).await?;
-        report.note(format_args!(
-            "set up: {} challenges, {:.0} /s",
-            users.len(),
-            challenged.per_second
-        ))?;
+        (users, challenged) = users::challenge(&server, &platform, users, round).await?;
+        report.load(Section::Verify, "create", challenged)?;
         users::until_codes_are_fresh(&users).await;
         let bare = floor.load(callers, plan.load).await?;
         report.load(Section::Verify, "floor", bare)?;
@@ -67,11 +59,8 @@ async fn verify(
     let queue = Queue::of(users);
     let clients = platform.challenge_clients(callers).await?;
     let callers = clients.map(|client| Verifying { client, queue: Arc::clone(&queue) });
-    let callers = callers.collect();
-    let before = server.process.processor_time()?;
-    let load = drive(callers, span).await?;
-    let spent = server.process.processor_time()?.saturating_sub(before);
-    Ok((queue.everybody(), load.with_server_cpu(spent)))
+    let load = server.process.drive(callers.collect(), span).await?;
+    Ok((queue.everybody(), load))
 }
 
 fn compare(report: &mut Report, server: Load, floor: Load) -> anyhow::Result<()> {

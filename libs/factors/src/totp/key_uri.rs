@@ -134,6 +134,6 @@ mod tests {
         let (issuer, account_name) = ("ß".repeat(64), "ß".repeat(128));
         let mut longest = record(&issuer, &account_name);
         (longest.algorithm, longest.secret) = (Algorithm::Sha512, &[0xff; 64]);
-        assert!(qr::png(&uri(&longest)).is_ok());
+        assert!(qr::Symbol::encode(&uri(&longest)).is_ok());
     }
 }

@@ -7,10 +7,10 @@ mod replay_events;
 use std::sync::Arc;
 
 use countersign_proto::audit as wire;
-use countersign_service::{ApiError, Foundation, Scope, lifecycle::Lifecycle, to_status};
+use countersign_service::{Foundation, lifecycle::Lifecycle};
 use futures_util::stream::BoxStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
 /// AuditService over a foundation.
 #[derive(Debug)]
@@ -27,29 +27,13 @@ impl AuditApi {
     }
 }
 
-#[tonic::async_trait]
-impl wire::audit_service_server::AuditService for AuditApi {
-    type ReplayEventsStream = BoxStream<'static, Result<wire::ReplayEventsResponse, Status>>;
-
-    async fn replay_events(
-        &self,
-        request: Request<wire::ReplayEventsRequest>,
-    ) -> Result<Response<Self::ReplayEventsStream>, Status> {
-        let answer = async {
-            let scope = Scope::of(&request, "ReplayEvents", &self.foundation)?;
-            self.handle_replay(&scope, request.into_inner()).await
-        };
-        answer.await.map(Response::new).map_err(|error: ApiError| to_status(&error))
-    }
-
-    async fn get_state_as_of(
-        &self,
-        request: Request<wire::GetStateAsOfRequest>,
-    ) -> Result<Response<wire::GetStateAsOfResponse>, Status> {
-        let answer = async {
-            let scope = Scope::of(&request, "GetStateAsOf", &self.foundation)?;
-            self.handle_state_as_of(&scope, request.into_inner()).await
-        };
-        answer.await.map(Response::new).map_err(|error: ApiError| to_status(&error))
+countersign_service::rpcs! {
+    AuditApi as wire::audit_service_server::AuditService [
+        type ReplayEventsStream = BoxStream<'static, Result<wire::ReplayEventsResponse, Status>>;
+    ] {
+        replay_events(wire::ReplayEventsRequest) -> Self::ReplayEventsStream
+            = "ReplayEvents" by handle_replay;
+        get_state_as_of(wire::GetStateAsOfRequest) -> wire::GetStateAsOfResponse
+            = "GetStateAsOf" by handle_state_as_of;
     }
 }

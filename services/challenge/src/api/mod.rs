@@ -14,10 +14,10 @@ use std::sync::Arc;
 
 use countersign_core::ChallengeId;
 use countersign_proto::challenge as wire;
-use countersign_service::{ApiError, Foundation, Scope, User, fields, to_status};
+use countersign_service::{ApiError, Foundation, Scope, User, fields};
 use futures_util::stream::BoxStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
 use crate::app::AssertionSigner;
 
@@ -49,44 +49,25 @@ fn challenge_id(text: &str) -> Result<ChallengeId, ApiError> {
     fields::field("challenge_id", ChallengeId::parse(text))
 }
 
-/// Implements the generated trait by the method of the same name that each RPC's file adds.
-macro_rules! rpcs {
-    ($($rpc:ident($request:ident) -> $response:ident = $method:literal by $handler:ident;)+) => {
-        #[tonic::async_trait]
-        impl wire::challenge_service_server::ChallengeService for ChallengeApi {
-            type WatchChallengeStream = BoxStream<'static, Result<wire::WatchChallengeResponse, Status>>;
-
-            async fn watch_challenge(
-                &self,
-                request: Request<wire::WatchChallengeRequest>,
-            ) -> Result<Response<Self::WatchChallengeStream>, Status> {
-                let answer = async {
-                    let scope = Scope::of(&request, "WatchChallenge", &self.foundation)?;
-                    self.handle_watch(&scope, request.into_inner()).await
-                };
-                answer.await.map(Response::new).map_err(|error: ApiError| to_status(&error))
-            }
-
-            $(async fn $rpc(
-                &self,
-                request: Request<wire::$request>,
-            ) -> Result<Response<wire::$response>, Status> {
-                let answer = async {
-                    let scope = Scope::of(&request, $method, &self.foundation)?;
-                    self.$handler(&scope, request.into_inner()).await
-                };
-                answer.await.map(Response::new).map_err(|error: ApiError| to_status(&error))
-            })+
-        }
-    };
-}
-
-rpcs! {
-    create_challenge(CreateChallengeRequest) -> CreateChallengeResponse = "CreateChallenge" by handle_create;
-    verify_challenge(VerifyChallengeRequest) -> VerifyChallengeResponse = "VerifyChallenge" by handle_verify;
-    cancel_challenge(CancelChallengeRequest) -> CancelChallengeResponse = "CancelChallenge" by handle_cancel;
-    get_challenge(GetChallengeRequest) -> GetChallengeResponse = "GetChallenge" by handle_get;
-    list_throttles(ListThrottlesRequest) -> ListThrottlesResponse = "ListThrottles" by handle_list_throttles;
-    release_throttle(ReleaseThrottleRequest) -> ReleaseThrottleResponse = "ReleaseThrottle" by handle_release_throttle;
-    get_assertion_keys(GetAssertionKeysRequest) -> GetAssertionKeysResponse = "GetAssertionKeys" by handle_keys;
+countersign_service::rpcs! {
+    ChallengeApi as wire::challenge_service_server::ChallengeService [
+        type WatchChallengeStream = BoxStream<'static, Result<wire::WatchChallengeResponse, Status>>;
+    ] {
+        create_challenge(wire::CreateChallengeRequest) -> wire::CreateChallengeResponse
+            = "CreateChallenge" by handle_create;
+        verify_challenge(wire::VerifyChallengeRequest) -> wire::VerifyChallengeResponse
+            = "VerifyChallenge" by handle_verify;
+        cancel_challenge(wire::CancelChallengeRequest) -> wire::CancelChallengeResponse
+            = "CancelChallenge" by handle_cancel;
+        get_challenge(wire::GetChallengeRequest) -> wire::GetChallengeResponse
+            = "GetChallenge" by handle_get;
+        list_throttles(wire::ListThrottlesRequest) -> wire::ListThrottlesResponse
+            = "ListThrottles" by handle_list_throttles;
+        release_throttle(wire::ReleaseThrottleRequest) -> wire::ReleaseThrottleResponse
+            = "ReleaseThrottle" by handle_release_throttle;
+        get_assertion_keys(wire::GetAssertionKeysRequest) -> wire::GetAssertionKeysResponse
+            = "GetAssertionKeys" by handle_keys;
+        watch_challenge(wire::WatchChallengeRequest) -> Self::WatchChallengeStream
+            = "WatchChallenge" by handle_watch;
+    }
 }

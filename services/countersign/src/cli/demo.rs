@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use countersign_service::lifecycle::StopSignals;
+
 use super::{Failure, Screen, global::Global};
 use crate::{
     demo::{self, LocalServer},
@@ -28,16 +30,29 @@ pub(crate) async fn run(args: Args, global: &Global, screen: &mut Screen) -> Res
     if !args.serve {
         return demo::tell(global, screen).await;
     }
-    let mut server = LocalServer::start(args.listen, &args.data_dir).await?;
-    let at_server = global.at(server.address().clone(), args.data_dir.join(FIRST_KEY_FILE));
-    let told = match server.opening(screen) {
-        Ok(()) => demo::tell(&at_server, screen).await,
-        Err(failure) => Err(failure),
+    // Listened for before there is a server: whatever interrupts us must not leave it behind.
+    let mut signals =
+        StopSignals::listen().map_err(|error| Failure::Serving(anyhow::Error::new(error)))?;
+    let mut server = tokio::select! {
+        started = LocalServer::start(args.listen, &args.data_dir) => started?,
+        () = signals.received() => return Ok(()),
     };
-    let lasted = match told {
-        Ok(()) => server.keep_running(screen).await,
-        Err(failure) => Err(failure),
+    let at_server = global.at(server.address().clone(), args.data_dir.join(FIRST_KEY_FILE));
+    let lasted = tokio::select! {
+        ended = tell_and_stay(&mut server, &at_server, screen) => ended,
+        () = signals.received() => Ok(()),
     };
     server.stop().await;
     lasted
+}
+
+/// Tells the story against a server of its own, and stays for as long as that runs.
+async fn tell_and_stay(
+    server: &mut LocalServer,
+    global: &Global,
+    screen: &mut Screen,
+) -> Result<(), Failure> {
+    server.opening(screen)?;
+    demo::tell(global, screen).await?;
+    server.keep_running(screen).await
 }

@@ -2,8 +2,8 @@
 
 use std::{
     fs,
-    os::unix::fs::DirBuilderExt as _,
     net::{SocketAddr, TcpListener},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -12,7 +12,6 @@ use std::{
 use anyhow::Context as _;
 use tokio::{
     process::{Child, Command},
-    signal::unix::{SignalKind, signal},
     time::{sleep, timeout},
 };
 use tonic_health::pb::{
@@ -121,22 +120,14 @@ impl LocalServer {
         anyhow::anyhow!("{}:\n  {tail}", self.log.display()).context(error)
     }
 
-    /// Waits until somebody interrupts us or the server ends by itself.
+    /// Says that the server goes on, and waits until it has ended by itself.
     pub(crate) async fn keep_running(&mut self, screen: &mut Screen) -> Result<(), Failure> {
         screen.line(format_args!(
             "\n{HEADING}The server goes on at {}{HEADING:#} {FAINT}(Ctrl-C ends it; its data stays){FAINT:#}",
             self.address
         ))?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            _ = interrupt.recv() => Ok(()),
-            _ = terminate.recv() => Ok(()),
-            status = self.child.wait() => {
-                let ended = anyhow::anyhow!("it ended by itself: {}", status?);
-                Err(Failure::Serving(self.with_log_tail(ended)))
-            }
-        }
+        let ended = anyhow::anyhow!("it ended by itself: {}", self.child.wait().await?);
+        Err(Failure::Serving(self.with_log_tail(ended)))
     }
 
     /// Asks the server to end, and ends it if it does not.

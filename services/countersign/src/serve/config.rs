@@ -119,12 +119,12 @@ fn log_format(text: &str) -> Result<LogFormat, &'static str> {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read, or says something that is not a setting.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {problem}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
-        source: config::ConfigError,
+        /// What is wrong with it; said by the error itself, and so not its source as well.
+        problem: config::ConfigError,
     },
     /// A setting has a value that makes no sense.
     #[error("{setting} {problem}")]
@@ -166,7 +166,7 @@ impl Config {
         let source = config::File::from(path).format(FileFormat::Yaml).required(true);
         let read = config::Config::builder().add_source(source).build();
         read.and_then(config::Config::try_deserialize)
-            .map_err(|source| ConfigError::File { path: path.to_owned(), source })
+            .map_err(|problem| ConfigError::File { path: path.to_owned(), problem })
     }
 
     fn check(&self) -> Result<(), ConfigError> {

@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use countersign_providers::log::LogMessenger;
 use countersign_service::{
     OsRandom, SystemClock,
-    lifecycle::{Lifecycle, stop_signal},
+    lifecycle::{Lifecycle, StopSignals},
     telemetry,
 };
 use tokio::net::TcpListener;
@@ -47,6 +47,7 @@ pub(crate) async fn run(flags: Flags) -> anyhow::Result<()> {
         signer: Arc::new(JwsSigner::new(installation.signing_key(), config.issuer.clone())),
         request_timeout: config.request_timeout(),
     };
+    let mut signals = StopSignals::listen().context("cannot listen for signals")?;
     let mut server = Server::start(listener, parts, Lifecycle::new()).await?;
     tracing::info!(
         address = %server.address(),
@@ -55,7 +56,7 @@ pub(crate) async fn run(flags: Flags) -> anyhow::Result<()> {
         "serving"
     );
     let ended = tokio::select! {
-        signal = stop_signal() => signal.context("cannot listen for signals"),
+        () = signals.received() => Ok(()),
         error = server.failed() => Err(error),
     };
     tracing::info!("stopping: calls under way are let finish");

@@ -15,8 +15,7 @@ use countersign_core::TenantId;
 use countersign_domain::tenant::{Command, State, Tenant};
 use countersign_eventsourcing::{Executed, Request as CommandRequest};
 use countersign_proto::admin as wire;
-use countersign_service::{ApiError, Foundation, Scope, tenant_stream, to_status};
-use tonic::{Request, Response, Status};
+use countersign_service::{ApiError, Foundation, Scope, tenant_stream};
 
 pub use bootstrap::{BootstrapError, bootstrap};
 pub use directory::TenantDirectory;
@@ -62,33 +61,25 @@ impl AdminApi {
     }
 }
 
-/// Implements the generated trait by the method of the same name that each RPC's file adds.
-macro_rules! rpcs {
-    ($($rpc:ident($request:ident) -> $response:ident = $method:literal by $handler:ident;)+) => {
-        #[tonic::async_trait]
-        impl wire::admin_service_server::AdminService for AdminApi {
-            $(async fn $rpc(
-                &self,
-                request: Request<wire::$request>,
-            ) -> Result<Response<wire::$response>, Status> {
-                let answer = async {
-                    let scope = Scope::of(&request, $method, &self.foundation)?;
-                    self.$handler(&scope, request.into_inner()).await
-                };
-                answer.await.map(Response::new).map_err(|error: ApiError| to_status(&error))
-            })+
-        }
-    };
-}
-
-rpcs! {
-    create_tenant(CreateTenantRequest) -> CreateTenantResponse = "CreateTenant" by handle_create_tenant;
-    get_tenant(GetTenantRequest) -> GetTenantResponse = "GetTenant" by handle_get_tenant;
-    list_tenants(ListTenantsRequest) -> ListTenantsResponse = "ListTenants" by handle_list_tenants;
-    create_application(CreateApplicationRequest) -> CreateApplicationResponse = "CreateApplication" by handle_create_application;
-    set_mfa_requirement(SetMfaRequirementRequest) -> SetMfaRequirementResponse = "SetMfaRequirement" by handle_set_requirement;
-    set_factor_settings(SetFactorSettingsRequest) -> SetFactorSettingsResponse = "SetFactorSettings" by handle_set_factor_settings;
-    create_api_key(CreateApiKeyRequest) -> CreateApiKeyResponse = "CreateApiKey" by handle_create_api_key;
-    revoke_api_key(RevokeApiKeyRequest) -> RevokeApiKeyResponse = "RevokeApiKey" by handle_revoke_api_key;
-    list_api_keys(ListApiKeysRequest) -> ListApiKeysResponse = "ListApiKeys" by handle_list_api_keys;
+countersign_service::rpcs! {
+    AdminApi as wire::admin_service_server::AdminService {
+        create_tenant(wire::CreateTenantRequest) -> wire::CreateTenantResponse
+            = "CreateTenant" by handle_create_tenant;
+        get_tenant(wire::GetTenantRequest) -> wire::GetTenantResponse
+            = "GetTenant" by handle_get_tenant;
+        list_tenants(wire::ListTenantsRequest) -> wire::ListTenantsResponse
+            = "ListTenants" by handle_list_tenants;
+        create_application(wire::CreateApplicationRequest) -> wire::CreateApplicationResponse
+            = "CreateApplication" by handle_create_application;
+        set_mfa_requirement(wire::SetMfaRequirementRequest) -> wire::SetMfaRequirementResponse
+            = "SetMfaRequirement" by handle_set_requirement;
+        set_factor_settings(wire::SetFactorSettingsRequest) -> wire::SetFactorSettingsResponse
+            = "SetFactorSettings" by handle_set_factor_settings;
+        create_api_key(wire::CreateApiKeyRequest) -> wire::CreateApiKeyResponse
+            = "CreateApiKey" by handle_create_api_key;
+        revoke_api_key(wire::RevokeApiKeyRequest) -> wire::RevokeApiKeyResponse
+            = "RevokeApiKey" by handle_revoke_api_key;
+        list_api_keys(wire::ListApiKeysRequest) -> wire::ListApiKeysResponse
+            = "ListApiKeys" by handle_list_api_keys;
+    }
 }

@@ -54,12 +54,13 @@ pub(super) fn provisioning(
     match provisioning {
         Provisioning::KeyUri { uri, secret_base32 } => {
             let uri = uri.expose();
+            let symbol = qr::Symbol::encode(uri).map_err(ApiError::internal)?;
             Ok(Some(start_enrollment_response::Provisioning::Totp(wire::TotpProvisioning {
                 key_uri: uri.to_owned(),
                 secret_base32: secret_base32.expose().to_owned(),
-                qr_png: qr::png(uri).map_err(ApiError::internal)?.into(),
-                qr_svg: qr::svg(uri).map_err(ApiError::internal)?,
-                qr_text: qr::text(uri).map_err(ApiError::internal)?,
+                qr_png: symbol.png().map_err(ApiError::internal)?.into(),
+                qr_svg: symbol.svg(),
+                qr_text: symbol.text(),
             })))
         }
         Provisioning::Codes(_) | Provisioning::Nothing => Ok(None),

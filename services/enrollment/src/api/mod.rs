@@ -12,8 +12,7 @@ use std::sync::Arc;
 
 use countersign_core::AuthenticatorId;
 use countersign_proto::{common, enrollment as wire};
-use countersign_service::{ApiError, Foundation, Scope, User, fields, present, to_status};
-use tonic::{Request, Response, Status};
+use countersign_service::{ApiError, Foundation, Scope, User, fields, present};
 
 use crate::app::{Authenticators, find};
 
@@ -53,34 +52,27 @@ fn authenticator_id(text: &str) -> Result<AuthenticatorId, ApiError> {
     fields::field("authenticator_id", AuthenticatorId::parse(text))
 }
 
-/// Implements the generated trait by the method of the same name that each RPC's file adds.
-macro_rules! rpcs {
-    ($($rpc:ident($request:ident) -> $response:ident = $method:literal by $handler:ident;)+) => {
-        #[tonic::async_trait]
-        impl wire::enrollment_service_server::EnrollmentService for EnrollmentApi {
-            $(async fn $rpc(
-                &self,
-                request: Request<wire::$request>,
-            ) -> Result<Response<wire::$response>, Status> {
-                let answer = async {
-                    let scope = Scope::of(&request, $method, &self.foundation)?;
-                    self.$handler(&scope, request.into_inner()).await
-                };
-                answer.await.map(Response::new).map_err(|error: ApiError| to_status(&error))
-            })+
-        }
-    };
-}
-
-rpcs! {
-    start_enrollment(StartEnrollmentRequest) -> StartEnrollmentResponse = "StartEnrollment" by handle_start;
-    confirm_enrollment(ConfirmEnrollmentRequest) -> ConfirmEnrollmentResponse = "ConfirmEnrollment" by handle_confirm;
-    get_authenticator(GetAuthenticatorRequest) -> GetAuthenticatorResponse = "GetAuthenticator" by handle_get;
-    list_authenticators(ListAuthenticatorsRequest) -> ListAuthenticatorsResponse = "ListAuthenticators" by handle_list;
-    rename_authenticator(RenameAuthenticatorRequest) -> RenameAuthenticatorResponse = "RenameAuthenticator" by handle_rename;
-    set_default_authenticator(SetDefaultAuthenticatorRequest) -> SetDefaultAuthenticatorResponse = "SetDefaultAuthenticator" by handle_set_default;
-    suspend_authenticator(SuspendAuthenticatorRequest) -> SuspendAuthenticatorResponse = "SuspendAuthenticator" by handle_suspend;
-    reinstate_authenticator(ReinstateAuthenticatorRequest) -> ReinstateAuthenticatorResponse = "ReinstateAuthenticator" by handle_reinstate;
-    remove_authenticator(RemoveAuthenticatorRequest) -> RemoveAuthenticatorResponse = "RemoveAuthenticator" by handle_remove;
-    issue_recovery_codes(IssueRecoveryCodesRequest) -> IssueRecoveryCodesResponse = "IssueRecoveryCodes" by handle_issue_codes;
+countersign_service::rpcs! {
+    EnrollmentApi as wire::enrollment_service_server::EnrollmentService {
+        start_enrollment(wire::StartEnrollmentRequest) -> wire::StartEnrollmentResponse
+            = "StartEnrollment" by handle_start;
+        confirm_enrollment(wire::ConfirmEnrollmentRequest) -> wire::ConfirmEnrollmentResponse
+            = "ConfirmEnrollment" by handle_confirm;
+        get_authenticator(wire::GetAuthenticatorRequest) -> wire::GetAuthenticatorResponse
+            = "GetAuthenticator" by handle_get;
+        list_authenticators(wire::ListAuthenticatorsRequest) -> wire::ListAuthenticatorsResponse
+            = "ListAuthenticators" by handle_list;
+        rename_authenticator(wire::RenameAuthenticatorRequest) -> wire::RenameAuthenticatorResponse
+            = "RenameAuthenticator" by handle_rename;
+        set_default_authenticator(wire::SetDefaultAuthenticatorRequest) -> wire::SetDefaultAuthenticatorResponse
+            = "SetDefaultAuthenticator" by handle_set_default;
+        suspend_authenticator(wire::SuspendAuthenticatorRequest) -> wire::SuspendAuthenticatorResponse
+            = "SuspendAuthenticator" by handle_suspend;
+        reinstate_authenticator(wire::ReinstateAuthenticatorRequest) -> wire::ReinstateAuthenticatorResponse
+            = "ReinstateAuthenticator" by handle_reinstate;
+        remove_authenticator(wire::RemoveAuthenticatorRequest) -> wire::RemoveAuthenticatorResponse
+            = "RemoveAuthenticator" by handle_remove;
+        issue_recovery_codes(wire::IssueRecoveryCodesRequest) -> wire::IssueRecoveryCodesResponse
+            = "IssueRecoveryCodes" by handle_issue_codes;
+    }
 }

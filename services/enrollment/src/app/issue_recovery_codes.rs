@@ -50,6 +50,7 @@ pub(crate) async fn issue_recovery_codes(
     let Provisioning::Codes(codes) = begun.provisioning else {
         return Err(ApiError::new(Reason::Internal));
     };
+    foundation.ready_to_seal(user).await?;
     let command = authenticators::IssueRecoveryCodes {
         new_authenticator_id: AuthenticatorId::new(foundation.new_id()),
         record: foundation.vault.seal(

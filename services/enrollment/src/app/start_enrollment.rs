@@ -54,6 +54,7 @@ pub(crate) async fn start_enrollment(
             ApiError::internal(error)
         }
     })?;
+    foundation.ready_to_seal(user).await?;
     let seal = |field, bytes: &[u8]| foundation.vault.seal(&user.tenant, user.key, field, bytes);
     let display_name =
         if asked.display_name.is_empty() { factor.kind() } else { &asked.display_name };

@@ -6,8 +6,7 @@ mod read;
 use std::sync::Arc;
 
 use countersign_proto::notification as wire;
-use countersign_service::{ApiError, Foundation, Scope, to_status};
-use tonic::{Request, Response, Status};
+use countersign_service::Foundation;
 
 use crate::Deliveries;
 
@@ -24,26 +23,11 @@ impl NotificationApi {
     }
 }
 
-/// Implements the generated trait by the method of the same name that each RPC's file adds.
-macro_rules! rpcs {
-    ($($rpc:ident($request:ident) -> $response:ident = $method:literal by $handler:ident;)+) => {
-        #[tonic::async_trait]
-        impl wire::notification_service_server::NotificationService for NotificationApi {
-            $(async fn $rpc(
-                &self,
-                request: Request<wire::$request>,
-            ) -> Result<Response<wire::$response>, Status> {
-                let answer = async {
-                    let scope = Scope::of(&request, $method, &self.foundation)?;
-                    self.$handler(&scope, request.into_inner()).await
-                };
-                answer.await.map(Response::new).map_err(|error: ApiError| to_status(&error))
-            })+
-        }
-    };
-}
-
-rpcs! {
-    get_delivery(GetDeliveryRequest) -> GetDeliveryResponse = "GetDelivery" by handle_get;
-    list_deliveries(ListDeliveriesRequest) -> ListDeliveriesResponse = "ListDeliveries" by handle_list;
+countersign_service::rpcs! {
+    NotificationApi as wire::notification_service_server::NotificationService {
+        get_delivery(wire::GetDeliveryRequest) -> wire::GetDeliveryResponse
+            = "GetDelivery" by handle_get;
+        list_deliveries(wire::ListDeliveriesRequest) -> wire::ListDeliveriesResponse
+            = "ListDeliveries" by handle_list;
+    }
 }

@@ -6,8 +6,7 @@ mod evaluate_sign_in;
 use std::sync::Arc;
 
 use countersign_proto::policy as wire;
-use countersign_service::{ApiError, Foundation, Scope, to_status};
-use tonic::{Request, Response, Status};
+use countersign_service::Foundation;
 
 /// PolicyService over a foundation.
 #[derive(Debug)]
@@ -21,16 +20,9 @@ impl PolicyApi {
     }
 }
 
-#[tonic::async_trait]
-impl wire::policy_service_server::PolicyService for PolicyApi {
-    async fn evaluate_sign_in(
-        &self,
-        request: Request<wire::EvaluateSignInRequest>,
-    ) -> Result<Response<wire::EvaluateSignInResponse>, Status> {
-        let answer = async {
-            let scope = Scope::of(&request, "EvaluateSignIn", &self.foundation)?;
-            self.handle_evaluate(&scope, request.into_inner()).await
-        };
-        answer.await.map(Response::new).map_err(|error: ApiError| to_status(&error))
+countersign_service::rpcs! {
+    PolicyApi as wire::policy_service_server::PolicyService {
+        evaluate_sign_in(wire::EvaluateSignInRequest) -> wire::EvaluateSignInResponse
+            = "EvaluateSignIn" by handle_evaluate;
     }
 }

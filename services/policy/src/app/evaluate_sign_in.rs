@@ -37,6 +37,7 @@ pub(crate) async fn evaluate_sign_in(
     let policy = settings.policy();
     let application = asked.application_id.as_ref().map(ApplicationId::as_str);
     let judgement = policy.judge(&Inputs { application, usable: &usable });
+    foundation.ready_to_seal(user).await?;
     let context =
         foundation.vault.seal(&user.tenant, user.key, seals::SIGN_IN_CONTEXT, &asked.context)?;
     let evaluated = SignInEvaluated {

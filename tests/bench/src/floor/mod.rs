@@ -67,10 +67,7 @@ impl RunningFloor {
     /// Warms it up, then loads it.
     pub(crate) async fn load(&self, callers: usize, span: Duration) -> anyhow::Result<Load> {
         drive(self.callers(callers).await?, span / 10).await?;
-        let callers = self.callers(callers).await?;
-        let before = self.child.processor_time()?;
-        let load = drive(callers, span).await?;
-        Ok(load.with_server_cpu(self.child.processor_time()?.saturating_sub(before)))
+        self.child.drive(self.callers(callers).await?, span).await
     }
 
     /// Ends it.
