@@ -1,11 +1,6 @@
 //! Commands over a log: once each, whatever happens to the answers.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a failed test says so by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a failed test says so by panicking")]
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -1,11 +1,5 @@
 //! The embedded log keeps checkpoints and snapshots too, and many events in little memory.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a failed test says so by panicking"
-)]
-
 mod support;
 
 use std::fs;

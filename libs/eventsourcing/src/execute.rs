@@ -66,18 +66,15 @@ impl<S> Folded<S> {
         self.recent.iter().rev().find(|recent| recent.id == command_id).copied()
     }
 
-    fn note(&mut self, metadata: &Metadata, revision: u64) {
-        if self.recent.back().is_some_and(|last| last.id == metadata.causation_id) {
+    fn note(&mut self, command_id: Uuid, request_digest: u64, revision: u64) {
+        if self.recent.back().is_some_and(|last| last.id == command_id) {
             return;
         }
         if self.recent.len() == REMEMBERED_COMMANDS {
             self.recent.pop_front();
         }
-        self.recent.push_back(RecentCommand {
-            id: metadata.causation_id,
-            request_digest: metadata.request_digest,
-            first_revision: revision,
-        });
+        let first_revision = revision;
+        self.recent.push_back(RecentCommand { id: command_id, request_digest, first_revision });
     }
 }
 
@@ -181,7 +178,12 @@ impl<D: EventCodec> Executor<D> {
     /// Says that the log cannot be read, or holds what this release does not know.
     pub async fn load(&self, stream: &StreamId) -> Result<Arc<Folded<D::State>>, ReadError> {
         let known = match self.cache.get(stream) {
-            Some(folded) => folded,
+            Some(folded) => {
+                if self.log.known_length(stream) == Some(folded.next_revision) {
+                    return Ok(folded);
+                }
+                folded
+            }
             None => Arc::new(self.load_snapshot(stream).await),
         };
         let started_at = known.next_revision;
@@ -266,7 +268,8 @@ impl<D: EventCodec> Executor<D> {
         for event in events {
             let state = std::mem::take(&mut next.state);
             next.state = D::evolve(state, event);
-            next.note(&request.metadata, next.next_revision);
+            let digest = request.metadata.request_digest;
+            next.note(request.command_id, digest, next.next_revision);
             next.next_revision += 1;
         }
         let next = Arc::new(next);
@@ -370,7 +373,8 @@ fn fold_recorded<D: EventCodec>(
     let event = decode::<D>(recorded)?;
     let state = std::mem::take(&mut folded.state);
     folded.state = D::evolve(state, &event);
-    folded.note(&recorded.event.metadata, recorded.revision.0);
+    let metadata = &recorded.event.metadata;
+    folded.note(metadata.causation_id, metadata.request_digest, recorded.revision.0);
     folded.next_revision += 1;
     Ok(())
 }

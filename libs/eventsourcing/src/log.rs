@@ -177,6 +177,13 @@ pub trait EventLog: Send + Sync {
         after: Option<Position>,
     ) -> Result<FollowStream, ReadError>;
 
+    /// Returns how many events `stream` has, if this log knows at once and nobody else can append: spares whoever has
+    /// folded them all the read that would find nothing. By default it does not know.
+    fn known_length(&self, stream: &StreamId) -> Option<u64> {
+        let _ = stream;
+        None
+    }
+
     /// Returns the position of the last event; `None` if there is none.
     async fn head(&self) -> Result<Option<Position>, ReadError>;
 }

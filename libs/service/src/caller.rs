@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use countersign_core::TenantId;
+use countersign_core::{FieldProblem, TenantId};
 use countersign_domain::tenant::Role;
 
-use crate::{ApiError, Reason};
+use crate::ApiError;
 
 /// Metadata by which a caller of the platform names the tenant that it acts on.
 pub const TENANT_METADATA: &str = "countersign-tenant";
@@ -30,12 +30,9 @@ impl Caller {
     /// Says that a caller of the platform named none.
     pub fn tenant(&self) -> Result<&TenantId, ApiError> {
         self.acts_on.as_ref().ok_or_else(|| {
-            ApiError::with_message(
-                Reason::FieldInvalid,
-                format!(
-                    "a caller of the platform names the tenant in the metadata {TENANT_METADATA}"
-                ),
-            )
+            let problem =
+                FieldProblem::Other("is required in the metadata of a caller of the platform");
+            ApiError::field(TENANT_METADATA, problem)
         })
     }
 

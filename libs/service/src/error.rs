@@ -61,6 +61,13 @@ impl ApiError {
         Self { field: Some(Box::new(error)), ..Self::with_message(Reason::FieldInvalid, message) }
     }
 
+    /// Names the field at fault, where the reason is another than that the field is invalid.
+    #[must_use]
+    pub fn at(mut self, field: &'static str, problem: FieldProblem) -> Self {
+        self.field = Some(Box::new(FieldError::new(field, problem)));
+        self
+    }
+
     /// Adds what happened underneath.
     #[must_use]
     pub fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {

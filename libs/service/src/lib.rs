@@ -19,6 +19,7 @@ mod scope;
 pub mod seals;
 mod status;
 pub mod telemetry;
+pub mod transport;
 mod world;
 
 pub use chain::Chain;

@@ -44,6 +44,10 @@ macro_rules! reasons {
 reasons! {
     /// A field of the request is missing or malformed; `BadRequest` names it.
     FieldInvalid = "FIELD_INVALID", InvalidArgument, "Mend the field that `BadRequest` names.";
+    /// The request is no message of the RPC: its bytes cannot be read, or a text in it is not UTF-8.
+    RequestMalformed = "REQUEST_MALFORMED", InvalidArgument, "Encode the request by the schema of the RPC.";
+    /// The request has more bytes than are read.
+    RequestTooLarge = "REQUEST_TOO_LARGE", OutOfRange, "Send at most 64 KiB: every field has a bound far below that.";
     /// The API key is missing, unknown, expired or revoked.
     Unauthenticated = "UNAUTHENTICATED", Unauthenticated, "Send `authorization: Bearer <key>` with a key in use.";
     /// The caller's roles do not allow this, or the tenant is not the caller's.

@@ -46,6 +46,23 @@ mod tests {
     }
 
     #[test]
+    fn a_challenge_that_outlasts_many_others_is_remembered_when_it_closes() {
+        let closed = |n| {
+            [
+                issued(n, 0),
+                Event::ChallengeCanceled(ChallengeCanceled { challenge_id: challenge(n) }),
+            ]
+        };
+        let others = (2..30).flat_map(closed);
+        given([issued(1, 0)].into_iter().chain(others)).when(cancel(1)).then_state(|state| {
+            let last = state.find(challenge(1)).unwrap();
+            assert_eq!(last.state, ChallengeState::Canceled);
+            assert_eq!(state.find(challenge(29)).unwrap().state, ChallengeState::Canceled);
+            assert_eq!(state.find(challenge(2)), None);
+        });
+    }
+
+    #[test]
     fn a_challenge_that_ended_otherwise_cannot_be_canceled() {
         given([]).when(cancel(1)).then_rejected(Rejection::NotFound);
         given([issued(1, 0), verified(1, 50)])

@@ -123,7 +123,8 @@ impl Ledger {
 }
 
 impl State {
-    /// Returns the challenges that are remembered, oldest first.
+    /// Returns the challenges that are remembered: those that are open, the oldest first, and among them those that
+    /// closed, in the order in which they did.
     pub fn challenges(&self) -> impl DoubleEndedIterator<Item = &Challenge> {
         self.challenges.iter()
     }
@@ -131,7 +132,7 @@ impl State {
     /// Returns one challenge.
     #[must_use]
     pub fn find(&self, id: ChallengeId) -> Option<&Challenge> {
-        // The one asked for is nearly always among the newest.
+        // The one asked for is nearly always among the last.
         self.challenges.iter().rev().find(|challenge| challenge.id == id)
     }
 
@@ -170,12 +171,18 @@ impl State {
     }
 
     fn close(&mut self, id: ChallengeId, state: ChallengeState) {
-        self.change(id, |challenge| challenge.state = state);
+        if let Some(place) = self.challenges.iter().rposition(|c| c.id == id)
+            && let Some(challenge) = self.challenges.remove(place)
+        {
+            // To the end: what closed longest ago is forgotten first, and never what has just closed, however long it
+            // was open.
+            self.challenges.push_back(Challenge { state, ..challenge });
+        }
         let closed = |c: &Challenge| c.state != ChallengeState::Pending;
         if self.challenges.iter().filter(|c| closed(c)).count() > REMEMBERED_CLOSED
-            && let Some(oldest) = self.challenges.iter().position(closed)
+            && let Some(first_closed) = self.challenges.iter().position(closed)
         {
-            self.challenges.remove(oldest);
+            self.challenges.remove(first_closed);
         }
     }
 

@@ -203,6 +203,11 @@ impl EventLog for EmbeddedLog {
         following::follow(pages, receiver, after)
     }
 
+    fn known_length(&self, stream: &StreamId) -> Option<u64> {
+        let head = self.shared.heads.get(stream)?;
+        Some(head.map_or(0, |head| head.revision.next().0))
+    }
+
     async fn head(&self) -> Result<Option<Position>, ReadError> {
         self.shared.with_store(|_| Ok(self.head.last()))
     }

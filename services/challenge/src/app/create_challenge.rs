@@ -26,7 +26,7 @@ pub(crate) struct CreateChallenge {
     pub(crate) sign_in_id: Option<SignInId>,
 }
 
-/// Opens a challenge that the user's usable authenticators may answer.
+/// Opens a challenge that the user's usable authenticators may answer; a repeated request is shown the first one.
 pub(crate) async fn create_challenge(
     foundation: &Foundation,
     user: &User,
@@ -34,14 +34,44 @@ pub(crate) async fn create_challenge(
     asked: CreateChallenge,
 ) -> Result<Challenge, ApiError> {
     let settings = foundation.existing_tenant(&user.tenant).await?;
+    let stream = user.challenges();
+    let challenges = foundation.challenges.load(&stream).await?;
+    let failed =
+        |error| ApiError::from_execute(error, |rejection| rejected(rejection, foundation.now()));
+    let recalled = foundation.challenges.recall(&stream, &challenges, request).await;
+    let executed = match recalled.map_err(failed)? {
+        // Before anything is looked at that may have changed since.
+        Some(executed) => executed,
+        None => {
+            // Let go of, so that the executor need not copy the fold to go on with it.
+            drop(challenges);
+            let command = Command::Issue(issue(foundation, user, &settings.state, asked).await?);
+            foundation.challenges.execute(&stream, request, command).await.map_err(failed)?
+        }
+    };
+    let issued = executed.events.iter().find_map(|event| {
+        if let Event::ChallengeIssued(issued) = event { Some(issued.challenge_id) } else { None }
+    });
+    let challenge = issued.and_then(|id| executed.folded.state.find(id));
+    // A repeat so late that the challenge is forgotten.
+    challenge.cloned().ok_or_else(|| ApiError::new(Reason::ChallengeNotFound))
+}
+
+/// Finds out who may answer.
+async fn issue(
+    foundation: &Foundation,
+    user: &User,
+    settings: &tenant::State,
+    asked: CreateChallenge,
+) -> Result<IssueChallenge, ApiError> {
     if let Some(application) = &asked.application_id
-        && settings.state.application(application).is_none()
+        && settings.application(application).is_none()
     {
         return Err(ApiError::new(Reason::ApplicationNotFound));
     }
     let authenticators = foundation.authenticators.load(&user.authenticators()).await?;
     let usable = authenticators.state.active();
-    let usable = usable.into_iter().filter(|a| is_enabled(&settings.state, a));
+    let usable = usable.into_iter().filter(|a| is_enabled(settings, a));
     let allowed: Vec<_> = usable
         .filter(|a| asked.authenticator_id.is_none_or(|id| id == a.id))
         .map(|a| Allowed { authenticator_id: a.id, kind: a.kind.clone() })
@@ -54,7 +84,7 @@ pub(crate) async fn create_challenge(
         }));
     }
     let now = foundation.now();
-    let command = IssueChallenge {
+    Ok(IssueChallenge {
         challenge_id: ChallengeId::new(foundation.new_id()),
         application_id: asked.application_id.as_ref().map_or("", |id| id.as_str()).into(),
         allowed,
@@ -62,18 +92,7 @@ pub(crate) async fn create_challenge(
         max_attempts: MAX_ATTEMPTS,
         now,
         expires_at: now.plus(PENDING_FOR),
-    };
-    let executed = foundation
-        .challenges
-        .execute(&user.challenges(), request, Command::Issue(command))
-        .await
-        .map_err(|error| ApiError::from_execute(error, |r| rejected(r, foundation.now())))?;
-    let issued = executed.events.iter().find_map(|event| {
-        if let Event::ChallengeIssued(issued) = event { Some(issued.challenge_id) } else { None }
-    });
-    let challenge = issued.and_then(|id| executed.folded.state.find(id));
-    // A repeat so late that the challenge is forgotten.
-    challenge.cloned().ok_or_else(|| ApiError::new(Reason::ChallengeNotFound))
+    })
 }
 
 /// Returns whether the tenant lets this kind of factor be used.

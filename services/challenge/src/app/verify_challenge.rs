@@ -44,24 +44,27 @@ pub(crate) async fn verify_challenge(
 ) -> Result<Verification, ApiError> {
     let settings = foundation.existing_tenant(&user.tenant).await?;
     let stream = user.challenges();
-    let challenges = foundation.challenges.load(&stream).await?;
     let failed =
         |error| ApiError::from_execute(error, |rejection| rejected(rejection, foundation.now()));
+    let challenges = foundation.challenges.load(&stream).await?;
     let recalled = foundation.challenges.recall(&stream, &challenges, request).await;
     let executed = match recalled.map_err(failed)? {
         Some(executed) => executed,
         None => {
             let judge = Judge { foundation, user, settings: &settings.state };
             let answer = judge.judge(&challenges, &attempt).await?;
+            // Let go of, so that the executor need not copy the fold to go on with it.
+            drop(challenges);
             let command = Command::Answer(answer);
             foundation.challenges.execute(&stream, request, command).await.map_err(failed)?
         }
     };
-    let challenge = executed.folded.state.find(attempt.challenge_id);
-    let application_id: Box<str> =
-        challenge.map_or_else(|| "".into(), |c| c.application_id.clone());
     for event in executed.events {
         if let Event::ChallengeVerified(verified) = event {
+            // A repeat so late that the challenge is forgotten must not become a statement without an audience.
+            let challenge = executed.folded.state.find(attempt.challenge_id);
+            let challenge = challenge.ok_or_else(|| ApiError::new(Reason::ChallengeNotFound))?;
+            let application_id = challenge.application_id.clone();
             return Ok(Verification::Verified { verified, application_id });
         }
         if let Event::AttemptFailed(failed) = event {

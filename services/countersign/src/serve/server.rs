@@ -17,6 +17,7 @@ use countersign_service::{
     deadline::DeadlineLayer,
     lifecycle::Lifecycle,
     request_line::RequestLineLayer,
+    transport,
 };
 use prost_reflect::DescriptorPool;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -86,6 +87,8 @@ impl Server {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                // So that clients can show the details of errors.
+                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         };
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let router = tonic::transport::Server::builder()
@@ -98,6 +101,7 @@ impl Server {
             .layer(RequestLineLayer::new(Arc::clone(foundation)))
             .layer(DeadlineLayer::new(parts.request_timeout))
             .layer(AccessLayer::new(Arc::clone(foundation)))
+            .layer(transport::layer())
             .add_service(health_server)
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)

@@ -18,10 +18,8 @@ impl AdminApi {
         let roles = roles(tenant, &message.roles)?;
         let display_name = fields::display_name("display_name", &message.display_name)?;
         let now = self.foundation.now();
-        let expires_at = match message.lifetime {
-            None => None,
-            Some(lifetime) => Some(now.plus(convert::positive("lifetime", lifetime)?)),
-        };
+        let lifetime = message.lifetime.map(convert::lifetime).transpose()?;
+        let expires_at = lifetime.map(|lifetime| now.plus(lifetime));
         let secret = ApiKeySecret::generate(tenant, &*self.foundation.rng);
         let command = Command::IssueApiKey {
             key_id: secret.key_id().clone(),

@@ -11,6 +11,9 @@ use countersign_domain::{
 use countersign_proto::{admin as wire, common};
 use countersign_service::ApiError;
 
+/// The longest that an API key may last: beyond it, an instant may have no form on the wire.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(36_500 * 24 * 3_600);
+
 /// The longest pause that a throttle may have.
 const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3_600);
 
@@ -98,11 +101,19 @@ pub(super) fn requirement(value: i32) -> Result<Option<MfaRequirement>, ApiError
     }
 }
 
+/// Reads how long an API key lasts.
+pub(super) fn lifetime(duration: prost_types::Duration) -> Result<Duration, ApiError> {
+    let read = positive("lifetime", duration)?;
+    if read <= LONGEST_LIFETIME {
+        Ok(read)
+    } else {
+        let problem = FieldProblem::Other("must be at most 36500 days, or absent for ever");
+        Err(ApiError::field("lifetime", problem))
+    }
+}
+
 /// Reads a length of time that must be positive.
-pub(super) fn positive(
-    field: &'static str,
-    duration: prost_types::Duration,
-) -> Result<Duration, ApiError> {
+fn positive(field: &'static str, duration: prost_types::Duration) -> Result<Duration, ApiError> {
     let read = Duration::try_from(duration).ok().filter(|duration| !duration.is_zero());
     read.ok_or_else(|| ApiError::field(field, FieldProblem::Other("must be a positive duration")))
 }

@@ -1,5 +1,6 @@
 //! `SetFactorSettings`.
 
+use countersign_core::FieldProblem;
 use countersign_domain::tenant::Command;
 use countersign_factors::{factor, kinds};
 use countersign_proto::admin as wire;
@@ -20,7 +21,9 @@ impl AdminApi {
             let known: Vec<_> = kinds().collect();
             let message =
                 format!("there is no such kind of factor; there are {}", known.join(", "));
-            return Err(ApiError::with_message(Reason::FactorKindUnknown, message));
+            let problem = FieldProblem::Other("must be one of the kinds that the message lists");
+            return Err(ApiError::with_message(Reason::FactorKindUnknown, message)
+                .at("settings.kind", problem));
         }
         let command = Command::SetFactorSettings {
             kind: given.kind.as_str().into(),

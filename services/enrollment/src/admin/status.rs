@@ -16,3 +16,28 @@ pub(super) fn rejected(rejection: Rejection) -> ApiError {
     };
     ApiError::with_message(reason, rejection.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+
+    #[test]
+    fn each_rejection_has_its_reason_and_code() {
+        let expected = [
+            (Rejection::NotFound, "TENANT_NOT_FOUND", Code::NotFound),
+            (Rejection::Exists, "TENANT_EXISTS", Code::AlreadyExists),
+            (Rejection::ApplicationNotFound, "APPLICATION_NOT_FOUND", Code::NotFound),
+            (Rejection::ApplicationExists, "APPLICATION_EXISTS", Code::AlreadyExists),
+            (Rejection::TooManyApplications, "TOO_MANY_APPLICATIONS", Code::FailedPrecondition),
+            (Rejection::ApiKeyNotFound, "API_KEY_NOT_FOUND", Code::NotFound),
+            (Rejection::TooManyApiKeys, "TOO_MANY_API_KEYS", Code::FailedPrecondition),
+        ];
+        for (rejection, reason, code) in expected {
+            let error = rejected(rejection);
+            assert_eq!((error.reason.as_str(), error.reason.code()), (reason, code));
+            assert_eq!(error.message, rejection.to_string());
+        }
+    }
+}

@@ -16,3 +16,28 @@ pub(crate) fn rejected(rejection: Rejection) -> ApiError {
     };
     ApiError::with_message(reason, rejection.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+
+    #[test]
+    fn each_rejection_has_its_reason_and_code() {
+        let expected = [
+            (Rejection::NotFound, "AUTHENTICATOR_NOT_FOUND", Code::NotFound),
+            (Rejection::TooMany, "TOO_MANY_AUTHENTICATORS", Code::FailedPrecondition),
+            (Rejection::EnrollmentClosed, "ENROLLMENT_CLOSED", Code::FailedPrecondition),
+            (Rejection::EnrollmentExpired, "ENROLLMENT_EXPIRED", Code::FailedPrecondition),
+            (Rejection::NotActive, "AUTHENTICATOR_NOT_ACTIVE", Code::FailedPrecondition),
+            (Rejection::NotSuspended, "AUTHENTICATOR_NOT_SUSPENDED", Code::FailedPrecondition),
+            (Rejection::Removed, "AUTHENTICATOR_REMOVED", Code::FailedPrecondition),
+        ];
+        for (rejection, reason, code) in expected {
+            let error = rejected(rejection);
+            assert_eq!((error.reason.as_str(), error.reason.code()), (reason, code));
+            assert_eq!(error.message, rejection.to_string());
+        }
+    }
+}

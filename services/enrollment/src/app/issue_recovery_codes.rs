@@ -26,6 +26,16 @@ pub(crate) async fn issue_recovery_codes(
     user_id: &UserId,
 ) -> Result<IssuedCodes, ApiError> {
     let settings = foundation.existing_tenant(&user.tenant).await?;
+    let stream = user.authenticators();
+    let known = foundation.authenticators.load(&stream).await?;
+    let failed = |error| ApiError::from_execute(error, rejected);
+    // Before anything is looked at that may have changed since, and before the hashes, which cost more than all else.
+    let recalled = foundation.authenticators.recall(&stream, &known, request).await;
+    if recalled.map_err(failed)?.is_some() {
+        return Err(ApiError::new(Reason::CodesAlreadyShown));
+    }
+    // Let go of, so that the executor need not copy the fold to go on with it.
+    drop(known);
     let own = settings.state.factor_settings(RECOVERY_CODE_KIND);
     if own.disabled {
         return Err(ApiError::new(Reason::FactorKindDisabled));
@@ -63,11 +73,10 @@ pub(crate) async fn issue_recovery_codes(
         user_id: seal_user_id(foundation, user, user_id)?,
         now: foundation.now(),
     };
-    let executed = foundation
-        .authenticators
-        .execute(&user.authenticators(), request, Command::IssueRecoveryCodes(command))
-        .await
-        .map_err(|error| ApiError::from_execute(error, rejected))?;
+    let command = Command::IssueRecoveryCodes(command);
+    let executed = foundation.authenticators.execute(&stream, request, command).await;
+    let executed = executed.map_err(failed)?;
+    // Repeats that came at once.
     if executed.repeated {
         return Err(ApiError::new(Reason::CodesAlreadyShown));
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use countersign_core::{AuthenticatorId, Timestamp, UserId};
+use countersign_core::{AuthenticatorId, FieldProblem, Timestamp, UserId};
 use countersign_domain::{
     tenant,
     user_authenticators::{self as authenticators, Command, Event, RECOVERY_CODE_KIND},
@@ -42,10 +42,47 @@ pub(crate) async fn start_enrollment(
     asked: StartEnrollment,
 ) -> Result<Started, ApiError> {
     let settings = foundation.existing_tenant(&user.tenant).await?;
-    let factor = enrollable(&asked.kind, &settings.state)?;
+    let stream = user.authenticators();
+    let known = foundation.authenticators.load(&stream).await?;
+    let failed = |error| ApiError::from_execute(error, rejected);
+    let recalled = foundation.authenticators.recall(&stream, &known, request).await;
+    let executed = match recalled.map_err(failed)? {
+        // Before anything is looked at that may have changed since.
+        Some(executed) => executed,
+        None => {
+            // Let go of, so that the executor need not copy the fold to go on with it.
+            drop(known);
+            let command = begin(foundation, user, &settings.state, asked).await?;
+            let command = Command::StartEnrollment(command);
+            foundation.authenticators.execute(&stream, request, command).await.map_err(failed)?
+        }
+    };
+    // Taken from the event, not from what was just made: a repeat shows what the first request made.
+    let started = executed.events.into_iter().find_map(|event| {
+        if let Event::EnrollmentStarted(started) = event { Some(started) } else { None }
+    });
+    let started = started.ok_or_else(|| ApiError::new(Reason::Internal))?;
+    let factor = factor(&started.kind).ok_or_else(|| ApiError::new(Reason::FactorKindUnknown))?;
+    let record = foundation.vault.unseal(&user.tenant, user.key, RECORD_FIELD, &started.record)?;
+    Ok(Started {
+        authenticators: executed.folded,
+        authenticator_id: started.authenticator_id,
+        expires_at: started.expires_at,
+        provisioning: factor.provisioning(&record).map_err(ApiError::internal)?,
+    })
+}
+
+/// Makes the secret and what is kept of it.
+async fn begin(
+    foundation: &Foundation,
+    user: &User,
+    tenant: &tenant::State,
+    asked: StartEnrollment,
+) -> Result<authenticators::StartEnrollment, ApiError> {
+    let factor = enrollable(&asked.kind, tenant)?;
     let begin = BeginEnrollment {
         account_name: asked.account_name,
-        issuer: settings.state.display_name().to_owned(),
+        issuer: tenant.display_name().to_owned(),
         parameters: asked.parameters,
     };
     let begun = factor.begin_enrollment(&begin, &*foundation.rng).map_err(|error| match error {
@@ -59,7 +96,7 @@ pub(crate) async fn start_enrollment(
     let display_name =
         if asked.display_name.is_empty() { factor.kind() } else { &asked.display_name };
     let now = foundation.now();
-    let command = authenticators::StartEnrollment {
+    Ok(authenticators::StartEnrollment {
         authenticator_id: AuthenticatorId::new(foundation.new_id()),
         kind: factor.kind().into(),
         display_name: seal(DISPLAY_NAME_FIELD, display_name.as_bytes())?,
@@ -68,23 +105,6 @@ pub(crate) async fn start_enrollment(
         parameters: begun.parameters,
         now,
         expires_at: now.plus(PENDING_FOR),
-    };
-    let executed = foundation
-        .authenticators
-        .execute(&user.authenticators(), request, Command::StartEnrollment(command))
-        .await
-        .map_err(|error| ApiError::from_execute(error, rejected))?;
-    // Taken from the event, not from what was just made: a repeat shows what the first request made.
-    let started = executed.events.into_iter().find_map(|event| {
-        if let Event::EnrollmentStarted(started) = event { Some(started) } else { None }
-    });
-    let started = started.ok_or_else(|| ApiError::new(Reason::Internal))?;
-    let record = foundation.vault.unseal(&user.tenant, user.key, RECORD_FIELD, &started.record)?;
-    Ok(Started {
-        authenticators: executed.folded,
-        authenticator_id: started.authenticator_id,
-        expires_at: started.expires_at,
-        provisioning: factor.provisioning(&record).map_err(ApiError::internal)?,
     })
 }
 
@@ -93,11 +113,13 @@ fn enrollable(kind: &str, tenant: &tenant::State) -> Result<&'static dyn Factor,
     let factor = factor(kind).ok_or_else(|| {
         let known: Vec<_> = kinds().collect();
         let message = format!("there is no such kind of factor; there are {}", known.join(", "));
-        ApiError::with_message(Reason::FactorKindUnknown, message)
+        let problem = FieldProblem::Other("must be one of the kinds that the message lists");
+        ApiError::with_message(Reason::FactorKindUnknown, message).at("kind", problem)
     })?;
     if kind == RECOVERY_CODE_KIND {
         let message = "recovery codes are issued by IssueRecoveryCodes";
-        return Err(ApiError::with_message(Reason::FactorKindNotEnrollable, message));
+        return Err(ApiError::with_message(Reason::FactorKindNotEnrollable, message)
+            .at("kind", FieldProblem::Other(message)));
     }
     if tenant.factor_settings(kind).disabled {
         return Err(ApiError::new(Reason::FactorKindDisabled));
