@@ -68,7 +68,7 @@ mod tests {
             assert_eq!(status.get_details_error_info().unwrap().reason, reason);
             assert_eq!(status.code(), code, "{reason}");
             assert_eq!(status.message(), rejection.to_string());
-            assert_eq!(status.get_details_retry_info(), None, "{reason} does not pass by itself");
+            assert!(status.get_details_retry_info().is_none(), "{reason} does not pass by itself");
         }
     }
 

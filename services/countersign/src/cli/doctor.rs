@@ -29,7 +29,7 @@ pub(crate) async fn run(args: &Args, screen: &mut Screen) -> Result<(), Failure>
     })
     .await;
     bar.finish_and_clear();
-    let findings = findings.map_err(Failure::Unsound)?;
+    let findings = findings.map_err(Failure::Unchecked)?;
     for finding in &findings {
         print_finding(finding, screen)?;
     }

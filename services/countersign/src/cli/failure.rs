@@ -50,7 +50,10 @@ pub(crate) enum Failure {
     /// The server ended with an error.
     #[error("the server ended with an error")]
     Serving(anyhow::Error),
-    /// The check of a data directory came to nothing or found damage.
+    /// A data directory cannot be checked.
+    #[error("the data directory cannot be checked")]
+    Unchecked(anyhow::Error),
+    /// The check of a data directory found damage.
     #[error("the data directory is not sound")]
     Unsound(anyhow::Error),
 }
@@ -102,7 +105,7 @@ impl Failure {
                 format!("{self}: {source}")
             }
             Self::Output(source) => format!("{self}: {source}"),
-            Self::Serving(source) | Self::Unsound(source) => {
+            Self::Serving(source) | Self::Unchecked(source) | Self::Unsound(source) => {
                 details = source.chain().skip(1).map(ToString::to_string).collect();
                 format!("{self}: {source}")
             }

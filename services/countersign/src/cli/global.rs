@@ -8,6 +8,7 @@ use countersign_core::SecretString;
 use super::{Failure, ServerAddress};
 
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// Where the server listens
     #[arg(

@@ -114,7 +114,11 @@ pub(super) fn lifetime(duration: prost_types::Duration) -> Result<Duration, ApiE
 
 /// Reads a length of time that must be positive.
 fn positive(field: &'static str, duration: prost_types::Duration) -> Result<Duration, ApiError> {
-    let read = Duration::try_from(duration).ok().filter(|duration| !duration.is_zero());
+    // By hand: the conversion that comes with the type panics on the least length of time.
+    let seconds = u64::try_from(duration.seconds).ok();
+    let nanos = u32::try_from(duration.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
+    let read = seconds.zip(nanos).map(|(seconds, nanos)| Duration::new(seconds, nanos));
+    let read = read.filter(|duration| !duration.is_zero());
     read.ok_or_else(|| ApiError::field(field, FieldProblem::Other("must be a positive duration")))
 }
 
@@ -206,5 +210,33 @@ fn factor_settings_to_wire(kind: &str, settings: &FactorSettings) -> wire::Facto
         totp_skew_steps: settings.totp_skew_steps,
         recovery_code_count: settings.recovery_code_count.unwrap_or(0),
         recovery_code_low: settings.recovery_code_low.unwrap_or(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn wire(seconds: i64, nanos: i32) -> prost_types::Duration {
+        prost_types::Duration { seconds, nanos }
+    }
+
+    #[test]
+    fn a_length_of_time_is_positive_and_well_formed() {
+        let read = positive("lifetime", wire(1, 500_000_000)).unwrap();
+        assert_eq!(read, Duration::from_millis(1_500));
+        let odd = [(0, 0), (-1, 0), (0, -1), (1, -1), (0, 1_000_000_000), (i64::MIN, i32::MIN)];
+        for (seconds, nanos) in odd {
+            let refused = positive("lifetime", wire(seconds, nanos)).unwrap_err();
+            assert_eq!(refused.field.unwrap().field, "lifetime", "{seconds} s {nanos} ns");
+        }
+    }
+
+    #[test]
+    fn an_api_key_ends_while_instants_still_have_a_form_on_the_wire() {
+        let century = 36_500 * 24 * 3_600;
+        assert!(lifetime(wire(century, 0)).is_ok());
+        assert!(lifetime(wire(century, 1)).is_err());
+        assert!(lifetime(wire(i64::MAX, 999_999_999)).is_err());
     }
 }

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use countersign_core::{AuthenticatorId, FieldProblem, Timestamp, UserId};
 use countersign_domain::{
     tenant,
-    user_authenticators::{self as authenticators, Command, Event, RECOVERY_CODE_KIND},
+    user_authenticators::{
+        self as authenticators, Authenticator, Command, Event, RECOVERY_CODE_KIND,
+    },
 };
 use countersign_eventsourcing::Request;
 use countersign_factors::{BeginEnrollment, EnrollmentError, Factor, Provisioning, factor, kinds};
@@ -34,7 +36,7 @@ pub(crate) struct Started {
     pub(crate) provisioning: Provisioning,
 }
 
-/// Begins to bind an authenticator; a repeated request shows the first secret again.
+/// Begins to bind an authenticator; a repeated request shows the first secret again while the enrolment is pending.
 pub(crate) async fn start_enrollment(
     foundation: &Foundation,
     user: &User,
@@ -62,13 +64,23 @@ pub(crate) async fn start_enrollment(
         if let Event::EnrollmentStarted(started) = event { Some(started) } else { None }
     });
     let started = started.ok_or_else(|| ApiError::new(Reason::Internal))?;
-    let factor = factor(&started.kind).ok_or_else(|| ApiError::new(Reason::FactorKindUnknown))?;
-    let record = foundation.vault.unseal(&user.tenant, user.key, RECORD_FIELD, &started.record)?;
+    let authenticators = executed.folded;
+    let begun = authenticators.state.find(started.authenticator_id);
+    let provisioning = if begun.is_some_and(Authenticator::is_pending) {
+        let factor = factor(&started.kind);
+        let factor = factor.ok_or_else(|| ApiError::new(Reason::FactorKindUnknown))?;
+        let User { tenant, key } = user;
+        let record = foundation.vault.unseal(tenant, *key, RECORD_FIELD, &started.record)?;
+        factor.provisioning(&record).map_err(ApiError::internal)?
+    } else {
+        // A repeat that comes later must not show a secret that is in use.
+        Provisioning::Nothing
+    };
     Ok(Started {
-        authenticators: executed.folded,
+        authenticators,
         authenticator_id: started.authenticator_id,
         expires_at: started.expires_at,
-        provisioning: factor.provisioning(&record).map_err(ApiError::internal)?,
+        provisioning,
     })
 }
 
