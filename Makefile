@@ -37,6 +37,7 @@ run: ## Start a server on ./data, show a whole sign-in against it, keep it runni
 
 .PHONY: test
 test: tools proto-lint ## Run every test, with the tools and real servers they need
+	$(CARGO) build --locked -p countersign
 	$(RUN_TESTS)
 	$(CARGO) test --workspace --locked --doc
 

@@ -41,7 +41,7 @@ pub struct Caller {
     credentials: Credentials,
 }
 
-type Service = InterceptedService<Channel, Credentials>;
+pub(crate) type Service = InterceptedService<Channel, Credentials>;
 
 macro_rules! client {
     ($(#[$doc:meta])* $name:ident, $client:ident) => {
@@ -79,6 +79,11 @@ impl Caller {
     #[must_use]
     pub fn over(&self, channel: Channel) -> Self {
         Self { channel, credentials: self.credentials.clone() }
+    }
+
+    /// Returns what every client speaks through.
+    pub(crate) fn service(&self) -> Service {
+        InterceptedService::new(self.channel.clone(), self.credentials.clone())
     }
 
     client!(

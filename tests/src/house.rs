@@ -90,6 +90,11 @@ impl House {
         self.channel.clone()
     }
 
+    /// Opens a connection of its own.
+    pub async fn connect(&self) -> Channel {
+        connect(self.address()).await
+    }
+
     /// Returns the caller with the first key.
     #[must_use]
     pub fn operator(&self) -> Caller {

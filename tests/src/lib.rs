@@ -9,14 +9,27 @@
 
 mod caller;
 mod house;
+mod lines;
+pub mod load;
 mod phone;
+pub mod process;
+mod raw;
+mod replay;
 pub mod schema;
+mod steps;
 mod tenant;
+mod told;
+pub mod tools;
 
 pub use caller::Caller;
-pub use house::House;
+pub use house::{House, connect, first_key};
+pub use lines::Lines;
 pub use phone::Phone;
+pub use process::Process;
 pub use tenant::Tenant;
+pub use told::Told;
+
+use std::time::Duration;
 
 use countersign_core::Timestamp;
 use tonic::Status;
@@ -26,6 +39,12 @@ use tonic_types::StatusExt as _;
 #[must_use]
 pub fn reason(status: &Status) -> String {
     status.get_details_error_info().map(|found| found.reason).unwrap_or_default()
+}
+
+/// Returns how long a status asks to wait before the next try; `None` if it says nothing.
+#[must_use]
+pub fn retry_after(status: &Status) -> Option<Duration> {
+    status.get_details_retry_info().and_then(|found| found.retry_delay)
 }
 
 /// Reads an instant of the wire.

@@ -67,6 +67,18 @@ impl Tenant {
         Self { id: id.to_owned(), platform, admin, auditor, clock }
     }
 
+    /// Calls over another connection, as after a restart.
+    #[must_use]
+    pub fn over(&self, channel: &Channel) -> Self {
+        Self {
+            id: self.id.clone(),
+            platform: self.platform.over(channel.clone()),
+            admin: self.admin.over(channel.clone()),
+            auditor: self.auditor.over(channel.clone()),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
     /// Returns the time in the house.
     #[must_use]
     pub fn now(&self) -> Timestamp {
