@@ -193,4 +193,6 @@ fn decide_existing(state: &State, command: Command) -> Result<Vec<Event>, Reject
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod scenarios;

@@ -1,0 +1,118 @@
+//! What must hold for every history.
+
+use std::collections::BTreeSet;
+
+use countersign_eventsourcing::EventCodec as _;
+use proptest::prelude::*;
+
+use super::*;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_unix_seconds(seconds)
+}
+
+fn application(n: u8) -> ApplicationId {
+    ApplicationId::parse(&format!("app-{n}")).unwrap()
+}
+
+fn key(n: u8) -> KeyId {
+    KeyId::parse(&format!("key{n}")).unwrap()
+}
+
+fn requirements() -> impl Strategy<Value = MfaRequirement> {
+    prop_oneof![
+        Just(MfaRequirement::Never),
+        Just(MfaRequirement::Always),
+        Just(MfaRequirement::PerApplication),
+    ]
+}
+
+fn settings() -> impl Strategy<Value = FactorSettings> {
+    let throttle = (prop::option::of(1..10u32), prop::option::of(1..200u32)).prop_map(
+        |(free_attempts, hard_limit)| ThrottleOverrides {
+            free_attempts,
+            hard_limit,
+            ..ThrottleOverrides::default()
+        },
+    );
+    (any::<bool>(), prop::option::of(0..10u32), throttle).prop_map(
+        |(disabled, totp_skew_steps, throttle)| FactorSettings {
+            disabled,
+            throttle,
+            totp_skew_steps,
+            ..FactorSettings::default()
+        },
+    )
+}
+
+fn commands() -> impl Strategy<Value = Command> {
+    let n = 1..5u8;
+    let maybe = || prop::option::of(1..5u8);
+    prop_oneof![
+        Just(Command::Create { display_name: "Acme".to_owned(), now: at(0) }),
+        (n.clone(), prop::option::of(requirements())).prop_map(|(n, requirement)| {
+            let display_name = "App".to_owned();
+            Command::CreateApplication { application_id: application(n), display_name, requirement }
+        }),
+        (maybe(), requirements()).prop_map(|(n, requirement)| Command::SetMfaRequirement {
+            application_id: n.map(application),
+            requirement,
+        }),
+        (prop_oneof!["totp", "recovery_code"], settings()).prop_map(|(kind, settings)| {
+            Command::SetFactorSettings { kind: kind.into(), settings }
+        }),
+        (n.clone(), prop::option::of(0..100i64)).prop_map(|(n, end)| Command::IssueApiKey {
+            key_id: key(n),
+            display_name: "platform".to_owned(),
+            secret_hash: [n; 32],
+            roles: vec![Role::Verifier],
+            now: at(0),
+            expires_at: end.map(at),
+        }),
+        n.prop_map(|n| Command::RevokeApiKey { key_id: key(n) }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn every_history_keeps_its_promises(commands in prop::collection::vec(commands(), 0..60)) {
+        let mut state = State::default();
+        let mut history = Vec::new();
+        let mut issued = BTreeSet::new();
+        let mut revoked = BTreeSet::new();
+        for command in commands {
+            // Ids of keys are random: one is issued once.
+            if let Command::IssueApiKey { key_id, .. } = &command
+                && !issued.insert(key_id.clone())
+            {
+                continue;
+            }
+            let Ok(events) = Tenant::decide(&state, command) else { continue };
+            for event in events {
+                let first = history.is_empty();
+                prop_assert_eq!(first, matches!(event, Event::TenantCreated(_)), "created once, first");
+                if let Event::ApiKeyRevoked(event) = &event {
+                    prop_assert!(revoked.insert(event.key_id.clone()), "revoked twice");
+                }
+                let stored = Tenant::encode(&event);
+                let read =
+                    Tenant::decode(stored.event_type, stored.schema_version, &stored.payload);
+                prop_assert_eq!(read.as_ref(), Ok(&event));
+                let before = state.clone();
+                state = Tenant::evolve(state, &event);
+                prop_assert_ne!(&state, &before, "an event that changes nothing");
+                history.push(event);
+            }
+            // What was ended opens nothing again, and no limit passes what NIST allows.
+            for id in &revoked {
+                prop_assert!(state.api_key(id).is_some_and(|key| !key.is_usable(at(0))));
+            }
+            for kind in ["totp", "recovery_code"] {
+                let limit = state.factor_settings(kind).throttle_policy(kind).hard_limit;
+                prop_assert!(limit <= crate::throttle::ThrottlePolicy::NIST_LIMIT);
+            }
+        }
+        let replayed = history.iter().fold(State::default(), Tenant::evolve);
+        prop_assert_eq!(replayed, state);
+    }
+}
