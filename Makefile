@@ -68,7 +68,7 @@ generated:
 .PHONY: generated-clean
 generated-clean: generated
 	@for page in $(GENERATED); do \
-		[ ! -f $$page ] || git diff --exit-code -- $$page \
+		{ git ls-files --error-unmatch $$page >/dev/null && git diff --exit-code -- $$page; } \
 			|| { echo "$$page is stale: run 'make docs' and commit it" >&2; exit 1; }; \
 	done
 

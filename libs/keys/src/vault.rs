@@ -81,11 +81,7 @@ impl UserVault {
         self.find_or_make(tenant, user).map(drop)
     }
 
-    fn find_or_make(
-        &self,
-        tenant: &TenantId,
-        user: UserKey,
-    ) -> Result<Arc<OwnedKey>, VaultError> {
+    fn find_or_make(&self, tenant: &TenantId, user: UserKey) -> Result<Arc<OwnedKey>, VaultError> {
         let store = &self.inner.store;
         loop {
             match store.find(tenant, user)? {

@@ -106,7 +106,7 @@ impl Judge<'_> {
             return Err(self.rejected(Rejection::NotAllowed));
         }
         let factor = factor(&authenticator.kind);
-        let factor = factor.ok_or_else(|| ApiError::new(Reason::FactorKindUnknown))?;
+        let factor = factor.ok_or_else(|| ApiError::new(Reason::DataDamaged))?;
         let verdict = self.verdict(factor, authenticator, attempt.code, now).await?;
         let traits = factor.traits();
         let spent_at_enrollment = match authenticator.status {

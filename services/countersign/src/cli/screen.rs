@@ -3,9 +3,7 @@
 use std::{fmt, io::Write};
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{
-    Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets,
-};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use prost::Message;
 
 use super::{Failure, schema};
@@ -82,7 +80,8 @@ pub(crate) fn table_of(columns: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     // In capitals rather than in colour: the table would count the colour's bytes into the column's width.
-    let names = columns.iter().map(|name| Cell::new(name.trim_end_matches(['#', '!']).to_uppercase()));
+    let names =
+        columns.iter().map(|name| Cell::new(name.trim_end_matches(['#', '!']).to_uppercase()));
     table.set_header(names.collect::<Vec<_>>());
     for (column, name) in table.column_iter_mut().zip(columns) {
         if name.ends_with('#') {

@@ -31,19 +31,23 @@ pub(crate) async fn run(flags: Flags) -> anyhow::Result<()> {
     let config = Config::load(flags)?;
     telemetry::init(config.log.format, &config.log.filter)
         .map_err(|error| anyhow::anyhow!("log.filter: {error}"))?;
+    // What can be refused without touching the data directory is looked at first.
+    let messenger = Arc::new(LogMessenger::new(config.mode.into())?);
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen at {}", config.listen))?;
+    // Whatever is written from here on is for the owner's eyes only, whoever made the directory.
+    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
     let installation =
         Installation::open(&config.data_dir, Arc::new(SystemClock), Arc::new(OsRandom)).await?;
     if installation.is_new {
         let path = config.data_dir.join(FIRST_KEY_FILE);
         tracing::info!(path = %path.display(), "first start: the first API key is in this file");
     }
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("cannot listen at {}", config.listen))?;
     let parts = Parts {
         foundation: Arc::clone(&installation.foundation),
         checkpoints: installation.checkpoints(),
-        messenger: Arc::new(LogMessenger::new(config.mode.into())?),
+        messenger,
         signer: Arc::new(JwsSigner::new(installation.signing_key(), config.issuer.clone())),
         request_timeout: config.request_timeout(),
     };

@@ -35,7 +35,7 @@ pub(crate) async fn confirm_enrollment(
     let confirmation = match loaded.state.find(authenticator_id) {
         Some(pending) if pending.is_pending() => {
             let factor = factor(&pending.kind);
-            let factor = factor.ok_or_else(|| ApiError::new(Reason::FactorKindUnknown))?;
+            let factor = factor.ok_or_else(|| ApiError::new(Reason::DataDamaged))?;
             let sealed = pending.record.as_ref();
             let sealed = sealed.ok_or_else(|| ApiError::new(Reason::EnrollmentClosed))?;
             let record = foundation.vault.unseal(&user.tenant, user.key, RECORD_FIELD, sealed)?;

@@ -68,7 +68,7 @@ pub(crate) async fn start_enrollment(
     let begun = authenticators.state.find(started.authenticator_id);
     let provisioning = if begun.is_some_and(Authenticator::is_pending) {
         let factor = factor(&started.kind);
-        let factor = factor.ok_or_else(|| ApiError::new(Reason::FactorKindUnknown))?;
+        let factor = factor.ok_or_else(|| ApiError::new(Reason::DataDamaged))?;
         let User { tenant, key } = user;
         let record = foundation.vault.unseal(tenant, *key, RECORD_FIELD, &started.record)?;
         factor.provisioning(&record).map_err(ApiError::internal)?
