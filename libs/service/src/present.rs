@@ -49,7 +49,11 @@ pub fn authenticator(
         is_default: state.default_id() == Some(authenticator.id),
         created_at: Some(timestamp_to_wire(authenticator.started_at)),
         confirmed_at: confirmed_at.map(timestamp_to_wire),
-        parameters: authenticator.parameters.clone(),
+        parameters: authenticator
+            .parameters
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect(),
         codes_remaining: is_code_set.then(|| {
             let used = challenges
                 .ledger(authenticator.id)

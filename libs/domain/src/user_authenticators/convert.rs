@@ -12,7 +12,7 @@ use crate::wire::{
     timestamp_to_wire,
 };
 
-event_codec!(UserAuthenticators, state version 1, {
+event_codec!(UserAuthenticators, state version 2, {
     EnrollmentStarted v 1,
     EnrollmentConfirmed v 1,
     EnrollmentAttemptFailed v 1,

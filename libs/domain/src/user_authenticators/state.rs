@@ -1,7 +1,5 @@
 //! What the fold of a user's authenticators knows.
 
-use std::collections::BTreeMap;
-
 use countersign_core::{AuthenticatorId, Timestamp};
 use countersign_crypto::Sealed;
 use serde::{Deserialize, Serialize};
@@ -26,8 +24,8 @@ pub struct Authenticator {
     pub display_name: Option<Sealed>,
     /// What the factor keeps; `None` once removed.
     pub record: Option<Sealed>,
-    /// What may be told about the set-up.
-    pub parameters: BTreeMap<String, String>,
+    /// What may be told about the set-up, by name. A list: a map takes four times the room for three entries.
+    pub parameters: Box<[(Box<str>, Box<str>)]>,
     /// When enrolment began.
     pub started_at: Timestamp,
     /// For a set of codes, which set; 0 otherwise.
@@ -122,6 +120,12 @@ impl State {
         self.authenticators.iter().find(|a| &*a.kind == RECOVERY_CODE_KIND && !a.is_removed())
     }
 
+    /// Adds one, and keeps no room for more: most users have one or two.
+    fn add(&mut self, authenticator: Authenticator) {
+        self.authenticators.reserve_exact(1);
+        self.authenticators.push(authenticator);
+    }
+
     fn change(&mut self, id: AuthenticatorId, change: impl FnOnce(&mut Authenticator)) {
         if let Some(authenticator) = self.authenticators.iter_mut().find(|a| a.id == id) {
             change(authenticator);
@@ -130,12 +134,16 @@ impl State {
 
     pub(super) fn evolve(mut self, event: &Event) -> Self {
         match event {
-            Event::EnrollmentStarted(event) => self.authenticators.push(Authenticator {
+            Event::EnrollmentStarted(event) => self.add(Authenticator {
                 id: event.authenticator_id,
                 kind: event.kind.clone(),
                 display_name: Some(event.display_name.clone()),
                 record: Some(event.record.clone()),
-                parameters: event.parameters.clone(),
+                parameters: event
+                    .parameters
+                    .iter()
+                    .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+                    .collect(),
                 started_at: event.started_at,
                 generation: 0,
                 code_count: 0,
@@ -189,12 +197,12 @@ impl State {
             }
             Event::RecoveryCodesIssued(event) => {
                 if self.find(event.authenticator_id).is_none() {
-                    self.authenticators.push(Authenticator {
+                    self.add(Authenticator {
                         id: event.authenticator_id,
                         kind: RECOVERY_CODE_KIND.into(),
                         display_name: None,
                         record: None,
-                        parameters: BTreeMap::new(),
+                        parameters: Box::default(),
                         started_at: event.issued_at,
                         generation: 0,
                         code_count: 0,

@@ -13,7 +13,7 @@ use crate::wire::{
     timestamp_from_wire, timestamp_to_wire,
 };
 
-event_codec!(UserChallenges, state version 2, {
+event_codec!(UserChallenges, state version 3, {
     ChallengeIssued v 1,
     ChallengeVerified v 1,
     AttemptFailed v 2 was { 1 as AttemptFailedV1 },

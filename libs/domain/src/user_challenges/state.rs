@@ -1,6 +1,6 @@
 //! What the fold of a user's verifications knows.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use countersign_core::{AuthenticatorId, ChallengeId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,8 @@ const REMEMBERED_CLOSED: usize = 16;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     challenges: VecDeque<Challenge>,
-    ledgers: BTreeMap<AuthenticatorId, Ledger>,
+    /// One for each authenticator that ever answered: a handful, so a list is smallest.
+    ledgers: Vec<(AuthenticatorId, Ledger)>,
 }
 
 /// One challenge.
@@ -122,6 +123,27 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// Clears what was held against it and spends what a right answer used up.
+    fn verify(&mut self, consumed: Consumed) {
+        self.consecutive_failures = 0;
+        self.closure = None;
+        match consumed {
+            Consumed::MovingFactor(factor) => {
+                self.last_factor = self.last_factor.max(Some(factor));
+            }
+            Consumed::Code { generation, index } => {
+                if self.code_generation < generation {
+                    self.code_generation = generation;
+                    self.used_codes.clear();
+                }
+                self.used_codes.insert(index);
+            }
+            Consumed::Nothing => {}
+        }
+    }
+}
+
 impl State {
     /// Returns the challenges that are remembered: those that are open, the oldest first, and among them those that
     /// closed, in the order in which they did.
@@ -144,7 +166,7 @@ impl State {
     /// Returns the ledger of `authenticator`, if anything was ever held against it or used up.
     #[must_use]
     pub fn ledger(&self, authenticator: AuthenticatorId) -> Option<&Ledger> {
-        self.ledgers.get(&authenticator)
+        self.ledgers.iter().find(|(id, _)| *id == authenticator).map(|(_, ledger)| ledger)
     }
 
     /// Returns the closure that keeps `authenticator` from being tried at `now`.
@@ -162,6 +184,19 @@ impl State {
             let closure = ledger.closure.filter(|closure| closure.holds_at(now))?;
             Some((*id, ledger, closure))
         })
+    }
+
+    /// Changes the ledger of `authenticator`, a clean one if there was none.
+    fn change_ledger(&mut self, authenticator: AuthenticatorId, change: impl FnOnce(&mut Ledger)) {
+        match self.ledgers.iter_mut().find(|(id, _)| *id == authenticator) {
+            Some((_, ledger)) => change(ledger),
+            None => {
+                let mut ledger = Ledger::default();
+                change(&mut ledger);
+                self.ledgers.reserve_exact(1);
+                self.ledgers.push((authenticator, ledger));
+            }
+        }
     }
 
     fn change(&mut self, id: ChallengeId, change: impl FnOnce(&mut Challenge)) {
@@ -199,22 +234,7 @@ impl State {
                 proof: None,
             }),
             Event::ChallengeVerified(event) => {
-                let ledger = self.ledgers.entry(event.authenticator_id).or_default();
-                ledger.consecutive_failures = 0;
-                ledger.closure = None;
-                match event.consumed {
-                    Consumed::MovingFactor(factor) => {
-                        ledger.last_factor = ledger.last_factor.max(Some(factor));
-                    }
-                    Consumed::Code { generation, index } => {
-                        if ledger.code_generation < generation {
-                            ledger.code_generation = generation;
-                            ledger.used_codes.clear();
-                        }
-                        ledger.used_codes.insert(index);
-                    }
-                    Consumed::Nothing => {}
-                }
+                self.change_ledger(event.authenticator_id, |ledger| ledger.verify(event.consumed));
                 self.change(event.challenge_id, |challenge| {
                     challenge.proof = Some(Proof {
                         authenticator_id: event.authenticator_id,
@@ -227,8 +247,9 @@ impl State {
                 self.close(event.challenge_id, ChallengeState::Verified);
             }
             Event::AttemptFailed(event) => {
-                let ledger = self.ledgers.entry(event.authenticator_id).or_default();
-                ledger.consecutive_failures = event.consecutive_failures;
+                self.change_ledger(event.authenticator_id, |ledger| {
+                    ledger.consecutive_failures = event.consecutive_failures;
+                });
                 self.change(event.challenge_id, |c| c.attempts_left = event.attempts_left);
             }
             Event::ChallengeExhausted(event) => {
@@ -244,14 +265,16 @@ impl State {
                 self.close(event.challenge_id, ChallengeState::Superseded);
             }
             Event::AuthenticatorThrottled(event) => {
-                let ledger = self.ledgers.entry(event.authenticator_id).or_default();
-                ledger.consecutive_failures = event.consecutive_failures;
-                ledger.closure = Some(Closure { until: event.until });
+                self.change_ledger(event.authenticator_id, |ledger| {
+                    ledger.consecutive_failures = event.consecutive_failures;
+                    ledger.closure = Some(Closure { until: event.until });
+                });
             }
             Event::ThrottleReleased(event) => {
-                let ledger = self.ledgers.entry(event.authenticator_id).or_default();
-                ledger.consecutive_failures = 0;
-                ledger.closure = None;
+                self.change_ledger(event.authenticator_id, |ledger| {
+                    ledger.consecutive_failures = 0;
+                    ledger.closure = None;
+                });
             }
         }
         self

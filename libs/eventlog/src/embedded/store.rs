@@ -219,7 +219,7 @@ pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
     bytes.try_into().map(u64::from_be_bytes).ok()
 }
 
-/// Returns a stored value's bytes as a text for comparison; used for names.
+/// Says what the operating system refused, and where.
 pub(crate) fn io_error(path: &Path, source: io::Error) -> OpenError {
     OpenError::Io { path: path.to_owned(), source }
 }
