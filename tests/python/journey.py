@@ -142,7 +142,11 @@ def open_challenge(platform, sign_in_id=""):
 
 def answer(opened, code):
     return challenge.VerifyChallengeRequest(
-        request_id=str(uuid.uuid4()), user_id=USER, challenge_id=opened.challenge_id, code=code
+        request_id=str(uuid.uuid4()),
+        user_id=USER,
+        challenge_id=opened.challenge_id,
+        code=code,
+        with_assertion=True,
     )
 
 

@@ -149,6 +149,7 @@ impl Tenant {
             user_id: user.to_owned(),
             challenge_id: challenge.challenge_id.clone(),
             code: code.to_owned(),
+            with_assertion: true,
             ..Default::default()
         };
         self.platform.challenge().verify_challenge(request).await.map(tonic::Response::into_inner)

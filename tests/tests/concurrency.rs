@@ -211,6 +211,7 @@ async fn repeats_of_one_request_at_once_are_one_request() {
             user_id: "ann".to_owned(),
             challenge_id: challenge.challenge_id.clone(),
             code,
+            with_assertion: true,
             ..Default::default()
         };
         let answers = at_once(&callers, 200, |caller, _| {

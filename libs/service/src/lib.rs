@@ -27,5 +27,5 @@ pub use error::ApiError;
 pub use foundation::{Foundation, FoundationParts, User, tenant_stream};
 pub use reason::Reason;
 pub use scope::Scope;
-pub use status::to_status;
+pub use status::{to_last_status, to_status};
 pub use world::{OsRandom, SystemClock};

@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    error::Error,
     fmt,
     sync::Arc,
     task::{Context, Poll},
@@ -15,7 +16,7 @@ use tower::{Layer, Service};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::{Foundation, caller::Caller};
+use crate::{Chain, Foundation, caller::Caller};
 
 /// Response metadata that names the request in the server's log and in the events that it caused.
 pub const CORRELATION_METADATA: &str = "countersign-correlation-id";
@@ -70,7 +71,8 @@ where
         let id = self.foundation.new_id();
         request.extensions_mut().insert(CorrelationId(id));
         let path = request.uri().path().to_owned();
-        let span = tracing::info_span!(
+        // At this level nobody pays for it who does not look closer: the line says the same.
+        let span = tracing::debug_span!(
             "rpc",
             rpc.method = path.trim_start_matches('/'),
             countersign.correlation_id = %id,
@@ -79,30 +81,50 @@ where
         let answer = self.inner.call(request).instrument(span.clone());
         Box::pin(async move {
             let mut response = answer.await?;
-            if let Ok(value) = HeaderValue::try_from(id.to_string()) {
+            if let Ok(mut value) = HeaderValue::try_from(id.to_string()) {
+                // Kept out of the connection's table of headers, where it would push out those that come again.
+                value.set_sensitive(true);
                 let name = HeaderName::from_static(CORRELATION_METADATA);
                 response.headers_mut().insert(name, value);
             }
-            span.in_scope(|| log(&path, &response, started.elapsed()));
+            span.in_scope(|| log(id, &path, &response, started.elapsed()));
             Ok(response)
         })
     }
 }
 
-/// Writes the canonical line. Without a status in the headers the call went well, or goes on as a stream.
-fn log(path: &str, response: &Response<Body>, took: std::time::Duration) {
+/// Writes the canonical line, with what lies underneath a failure. Without a status in the headers the call went well, or
+/// goes on as a stream.
+fn log(id: Uuid, path: &str, response: &Response<Body>, took: std::time::Duration) {
     let status = Status::from_header_map(response.headers());
     let code = status.as_ref().map_or(Code::Ok, Status::code);
     let caller = response.extensions().get::<Caller>();
     let requester = caller.map_or("", |caller| &*caller.requester);
     let reason = Reason(status.as_ref());
+    let source = response.extensions().get::<Status>().and_then(Error::source);
+    let source = source.map(Chain);
+    let source = source.as_ref().map(tracing::field::display);
     let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                rpc = path,
+                ?code,
+                %reason,
+                source,
+                requester,
+                duration_us,
+                correlation_id = %id,
+                "rpc finished"
+            )
+        };
+    }
     if matches!(code, Code::Internal | Code::DataLoss | Code::Unknown) {
-        tracing::error!(rpc = path, ?code, %reason, requester, duration_us, "rpc finished");
+        line!(error);
     } else if code == Code::Unavailable {
-        tracing::warn!(rpc = path, ?code, %reason, requester, duration_us, "rpc finished");
+        line!(warn);
     } else {
-        tracing::info!(rpc = path, ?code, %reason, requester, duration_us, "rpc finished");
+        line!(info);
     }
 }
 

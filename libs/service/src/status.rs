@@ -1,5 +1,7 @@
 //! The only place that makes a `tonic::Status`.
 
+use std::sync::Arc;
+
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -8,17 +10,10 @@ use crate::{ApiError, Chain};
 /// `domain` of every `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "countersign";
 
-/// Translates an error for the caller, and logs what is not the caller's affair.
+/// Translates an error for the caller. What lies underneath is not the caller's affair: it stays with the status in this
+/// process, for whoever logs the response.
 #[must_use]
 pub fn to_status(error: &ApiError) -> Status {
-    if let Some(source) = &error.source {
-        let reason = error.reason.as_str();
-        if matches!(error.reason.code(), Code::Internal | Code::DataLoss) {
-            tracing::error!(reason, source = %Chain(&**source), "request failed");
-        } else {
-            tracing::warn!(reason, source = %Chain(&**source), "request failed");
-        }
-    }
     let metadata = error.metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
     let mut details = ErrorDetails::with_error_info(
         error.reason.as_str(),
@@ -34,7 +29,22 @@ pub fn to_status(error: &ApiError) -> Status {
     if error.reason.code() == Code::FailedPrecondition {
         details.add_precondition_failure_violation(error.reason.as_str(), "", &*error.message);
     }
-    Status::with_error_details(error.reason.code(), error.message.clone(), details)
+    let mut status =
+        Status::with_error_details(error.reason.code(), error.message.clone(), details);
+    if let Some(source) = &error.source {
+        status.set_source(Arc::clone(source) as _);
+    }
+    status
+}
+
+/// Translates an error that ends a stream, and logs it: the line of its request has been written already.
+#[must_use]
+pub fn to_last_status(error: &ApiError) -> Status {
+    if let Some(source) = &error.source {
+        let reason = error.reason.as_str();
+        tracing::warn!(reason, source = %Chain(&**source), "stream failed");
+    }
+    to_status(error)
 }
 
 #[cfg(test)]
@@ -64,7 +74,12 @@ mod tests {
             .caused_by(source);
         let status = to_status(&error);
         assert_eq!(status.code(), Code::Unavailable);
-        assert!(!format!("{status:?}").contains("disk on fire"));
+        let told = status.clone().into_http::<()>();
+        assert!(!format!("{:?}", told.headers()).contains("disk on fire"));
+        assert!(
+            std::error::Error::source(&status)
+                .is_some_and(|below| { below.to_string().contains("disk on fire") })
+        );
         let delay = status.get_error_details().retry_info().unwrap().retry_delay;
         assert_eq!(delay, Some(Duration::from_secs(1)));
     }

@@ -10,7 +10,7 @@ use countersign_proto::{
     audit::{GetStateAsOfRequest, GetStateAsOfResponse, ReplayEventsRequest},
     common::{self, AuthenticatorStatus},
 };
-use support::{House, auditor, facts::*, field, reason, wire_at};
+use support::{House, auditor, facts::*, field, reason, told, wire_at};
 use tonic::Code;
 
 fn ada(seconds: Option<i64>) -> GetStateAsOfRequest {
@@ -209,7 +209,7 @@ async fn damage_is_named_from_when_on_it_matters() {
     assert_eq!(state(&house, 199).await.events_folded, 11);
     let status = house.state_as_of(auditor("acme"), ada(Some(200))).await.unwrap_err();
     assert_eq!((status.code(), reason(&status)), (Code::DataLoss, "DATA_DAMAGED".to_owned()));
-    assert!(!format!("{status:?}").contains("ChallengeMoved"), "the source reached the caller");
+    assert!(!told(&status).contains("ChallengeMoved"), "the source reached the caller");
 }
 
 #[tokio::test]

@@ -99,6 +99,7 @@ impl Caller for Verifying {
             challenge_id: user.challenge_id.clone(),
             authenticator_id: user.authenticator_id.clone(),
             code: user.next_code(),
+            with_assertion: false,
         };
         let answer = self.client.verify_challenge(request).await?.into_inner();
         anyhow::ensure!(

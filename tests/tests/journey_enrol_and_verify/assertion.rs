@@ -130,6 +130,7 @@ async fn a_repeat_that_comes_too_late_gets_no_assertion_rather_than_one_for_any_
         user_id: "ann".to_owned(),
         challenge_id: challenge.challenge_id,
         code: phone.code(tenant.now()),
+        with_assertion: true,
         ..Default::default()
     };
     let mut service = tenant.platform.challenge();
@@ -157,4 +158,22 @@ async fn an_assertion_can_still_be_checked_after_a_restart() {
     let tenant = tenant.over(&house.channel());
     let jws = Jws::read(&token);
     assert!(jws.is_signed(&keys(&tenant).await.jwks, &jws.signed));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_assertion_is_signed_only_if_it_was_asked_for() {
+    let house = House::start().await;
+    let tenant = house.tenant("acme").await;
+    let phone = tenant.enrol("ann").await;
+    house.clock.advance(Duration::from_secs(30));
+    let verify = VerifyChallengeRequest {
+        user_id: "ann".to_owned(),
+        challenge_id: tenant.challenge("ann").await.challenge_id,
+        code: phone.code(tenant.now()),
+        ..Default::default()
+    };
+    let response = tenant.platform.challenge().verify_challenge(verify).await;
+    let verified = response.unwrap().into_inner();
+    assert!(verified.proof.is_some());
+    assert_eq!(verified.assertion, "");
 }

@@ -247,6 +247,7 @@ async fn repeated_challenges_and_answers_are_told_what_the_first_were() {
         user_id: "ann".to_owned(),
         challenge_id: challenge.challenge_id.clone(),
         code,
+        with_assertion: true,
         ..Default::default()
     };
     let now = house.tenant.now();

@@ -17,6 +17,7 @@
 mod batch;
 mod checkpoints;
 mod error;
+mod free_space;
 mod journal;
 mod lock;
 mod options;

@@ -6,7 +6,7 @@ use countersign_proto::audit as wire;
 use countersign_service::{
     ApiError, Scope,
     caller::{Caller, TENANT_METADATA},
-    fields, to_status,
+    fields, to_last_status,
 };
 use futures_util::{StreamExt as _, stream::BoxStream};
 use tonic::Status;
@@ -39,7 +39,7 @@ impl AuditApi {
         let replayed = replay_events(&self.foundation, replay, self.stopping.clone()).await?;
         let shown = replayed.map(|item| match item {
             Ok(item) => Ok(convert::replayed(item)),
-            Err(error) => Err(to_status(&error)),
+            Err(error) => Err(to_last_status(&error)),
         });
         Ok(shown.boxed())
     }

@@ -251,6 +251,12 @@ pub fn reason(status: &Status) -> String {
     status.get_details_error_info().unwrap().reason
 }
 
+/// Everything that a status tells its caller.
+pub fn told(status: &Status) -> String {
+    let headers = status.clone().into_http::<()>().into_parts().0.headers;
+    format!("{headers:?} {:?} {:?}", status.message(), status.get_error_details())
+}
+
 /// The field that a status names.
 pub fn field(status: &Status) -> String {
     let violations = status.get_details_bad_request().unwrap().field_violations;

@@ -28,8 +28,11 @@ impl ChallengeApi {
         };
         match verify_challenge(&self.foundation, &user, &request, attempt).await? {
             Verification::Verified { verified, application_id } => {
-                let assertion =
-                    self.assertion(&user, &message.user_id, &application_id, &verified)?;
+                let assertion = if message.with_assertion {
+                    self.assertion(&user, &message.user_id, &application_id, &verified)?
+                } else {
+                    String::new()
+                };
                 Ok(wire::VerifyChallengeResponse {
                     outcome: wire::VerificationOutcome::Verified.into(),
                     attempts_left: 0,

@@ -6,7 +6,7 @@ use countersign_core::ChallengeId;
 use countersign_domain::user_challenges::ChallengeState;
 use countersign_eventsourcing::{Filter, FollowStream};
 use countersign_proto::challenge as wire;
-use countersign_service::{ApiError, Foundation, Reason, Scope, User, to_status};
+use countersign_service::{ApiError, Foundation, Reason, Scope, User, to_last_status};
 use futures_util::{StreamExt as _, stream, stream::BoxStream};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -64,7 +64,7 @@ async fn next(mut watch: Watch) -> Option<(Result<wire::WatchChallengeResponse, 
             Ok(shown) => shown,
             Err(error) => {
                 watch.is_over = true;
-                return Some((Err(to_status(&error)), watch));
+                return Some((Err(to_last_status(&error)), watch));
             }
         };
         if let Some((challenge, remaining)) = shown {
@@ -81,7 +81,7 @@ async fn next(mut watch: Watch) -> Option<(Result<wire::WatchChallengeResponse, 
                 change = watch.changes.next() => {
                     if let Some(Err(error)) = change {
                         watch.is_over = true;
-                        return Some((Err(to_status(&error.into())), watch));
+                        return Some((Err(to_last_status(&error.into())), watch));
                     }
                 }
             }

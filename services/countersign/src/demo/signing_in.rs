@@ -114,6 +114,7 @@ pub(super) async fn verify(
         // Which authenticator is found by the code's form.
         authenticator_id: String::new(),
         code: code.to_owned(),
+        with_assertion: true,
     };
     let response = setting.platform.challenge().verify_challenge(request).await;
     Ok(response.map_err(Failure::refused("verifying the code"))?.into_inner())

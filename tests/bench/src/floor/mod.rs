@@ -106,6 +106,7 @@ impl Caller for FloorCaller {
             challenge_id: "0190163d-8694-739b-aea5-966c26f8ad91".to_owned(),
             authenticator_id: "0190163d-8694-739b-aea5-966c26f8ad92".to_owned(),
             code,
+            with_assertion: false,
         };
         let answer = self.client.verify_challenge(request).await?.into_inner();
         anyhow::ensure!(
