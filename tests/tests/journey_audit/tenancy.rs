@@ -106,7 +106,8 @@ fn value(field: &FieldDescriptor, names: &Names) -> Option<Value> {
         (
             "request_id" | "reason" | "account_name" | "totp" | "sign_in_id" | "context"
             | "lifetime" | "page_size" | "page_token" | "include_removed" | "as_of"
-            | "after_position" | "from_time" | "until_time" | "event_types" | "follow" | "limit",
+            | "with_assertion" | "after_position" | "from_time" | "until_time" | "event_types"
+            | "follow" | "limit",
             _,
         ) => None,
         (name, _) => {
