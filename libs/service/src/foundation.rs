@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{ApiError, Reason};
 
 /// How many folds of each kind are kept in memory; some 1 KiB each.
-const CACHED_USERS: usize = 50_000;
+const CACHED_USERS: usize = 40_000;
 const CACHED_TENANTS: usize = 1_000;
 
 /// What a foundation is made of.

@@ -18,7 +18,7 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -54,7 +54,7 @@ pub(crate) fn survey(
     let mut last_sequence = None;
     for path in journals(directory)? {
         let failed = |source| OpenError::Io { path: path.clone(), source };
-        let bytes = fs::read(&path).map_err(failed)?;
+        let bytes = read_used(&path).map_err(failed)?;
         let mut at = 0;
         while let Some(batch) = read_batch(&bytes, at, events_id) {
             let damaged =
@@ -124,6 +124,28 @@ fn cut(
     let file = File::options().write(true).open(path).map_err(Cut::Io)?;
     file.set_len(at as u64).map_err(Cut::Io)?;
     file.sync_all().map_err(Cut::Io)
+}
+
+/// Reads a journal without the zeros at its end: it is made 64 MiB long in advance, and mostly empty.
+fn read_used(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let (mut bytes, mut zeros) = (Vec::new(), 0);
+    let mut block = vec![0; 64 * 1024];
+    loop {
+        let count = file.read(&mut block)?;
+        let read = block.get(..count).unwrap_or_default();
+        if read.is_empty() {
+            return Ok(bytes);
+        }
+        match read.iter().rposition(|byte| *byte != 0) {
+            None => zeros += count,
+            Some(last) => {
+                bytes.resize(bytes.len() + zeros, 0);
+                bytes.extend_from_slice(read.get(..=last).unwrap_or_default());
+                zeros = count - last - 1;
+            }
+        }
+    }
 }
 
 /// Lists the journals from oldest to newest.
