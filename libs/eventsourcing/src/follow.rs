@@ -10,7 +10,9 @@ use futures_util::{
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use crate::{EventLog, Filter, FollowItem, LogId, Position, ReadError, RecordedEvent, Source};
+use crate::{
+    EventLog, Filter, FollowItem, LogId, Poison, Position, ReadError, RecordedEvent, Source,
+};
 
 /// How far a follower has come, in which log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +63,9 @@ pub trait Projection: Send + Sync {
 
     /// Is told that everything which was in the log when following began has been applied.
     async fn caught_up(&self) {}
+
+    /// Is told of something in the log that cannot be read, which is passed over.
+    async fn poisoned(&self, poison: &Poison);
 }
 
 /// Acts on the world because of events. Must bear to see an event again after a crash: at least once, never less.
@@ -74,6 +79,9 @@ pub trait Reactor: Send + Sync {
 
     /// Reacts to one event. The checkpoint moves on only after `Ok`.
     async fn react(&self, event: &RecordedEvent) -> Result<(), Source>;
+
+    /// Is told of something in the log that cannot be read, which is passed over.
+    async fn poisoned(&self, poison: &Poison);
 }
 
 /// Why following stopped. The caller waits a little and begins again at the checkpoint.
@@ -124,6 +132,10 @@ pub async fn run_projection(
                 let Some(position) = position else { continue };
                 position
             }
+            FollowItem::Poison(poison) => {
+                projection.poisoned(&poison).await;
+                poison.position
+            }
             FollowItem::Checkpoint(position) => position,
         };
         checkpoints.save(name, Checkpoint { log: log.id(), position }).await?;
@@ -159,6 +171,10 @@ pub async fn run_reactor(
                 };
                 reactor.react(&event).await.map_err(failed)?;
                 event.position
+            }
+            FollowItem::Poison(poison) => {
+                reactor.poisoned(&poison).await;
+                poison.position
             }
             FollowItem::CaughtUp(Some(position)) | FollowItem::Checkpoint(position) => position,
             FollowItem::CaughtUp(None) => continue,

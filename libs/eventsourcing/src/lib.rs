@@ -25,7 +25,7 @@ pub use follow::{
 };
 pub use log::{
     AppendError, Appended, Corruption, EventLog, EventStream, ExpectedRevision, Filter, FollowItem,
-    FollowStream, LogId, Position, ReadError, Source,
+    FollowStream, LogId, Poison, Position, ReadError, Source,
 };
 pub use scenario::Scenario;
 pub use snapshot::{NoSnapshots, SnapshotStore};

@@ -3,6 +3,7 @@
 use std::{error::Error, fmt, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use countersign_core::TenantId;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
@@ -135,11 +136,27 @@ impl Filter {
     }
 }
 
+/// Something in the log that is not an event, or not any more: of an unknown format, with a wrong checksum, or put there by
+/// somebody else. Engines that others can write to hand it over instead of stopping for ever at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poison {
+    /// Where it stands among the events.
+    pub position: Position,
+    /// Where that is in the engine's own words, for example a subject and its sequence.
+    pub place: String,
+    /// What is wrong with it.
+    pub what: String,
+    /// Its bytes, as they are stored.
+    pub bytes: Bytes,
+}
+
 /// What a follower is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FollowItem {
     /// An event that the filter wants.
     Event(RecordedEvent),
+    /// Something that cannot be read, whatever the filter. It will not get better: park it, count it, go on.
+    Poison(Poison),
     /// Everything that was in the log when following began has been told; said once.
     CaughtUp(Option<Position>),
     /// Everything up to here that the filter wants has been told; said now and then where much is filtered out.

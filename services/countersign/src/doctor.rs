@@ -5,7 +5,7 @@ use std::{os::unix::fs::PermissionsExt as _, path::Path};
 use anyhow::Context as _;
 use countersign_domain::catalog;
 use countersign_eventlog::embedded::{self, EmbeddedLog, EmbeddedOptions, VerifyReport};
-use countersign_eventsourcing::{EventLog as _, Filter, FollowItem};
+use countersign_eventsourcing::{EventLog as _, Filter, FollowItem, Poison};
 use futures_util::TryStreamExt as _;
 
 use crate::serve::{FIRST_KEY_FILE, KEYS_DIRECTORY};
@@ -117,6 +117,10 @@ async fn event_findings(
                 if done % PROGRESS_INTERVAL == 0 {
                     progress(Progress { step: "decoding events", done, total });
                 }
+            }
+            Ok(Some(FollowItem::Poison(poison))) => {
+                let Poison { position, place, what, .. } = poison;
+                problems.push(format!("position {position}, {place}: {what}"));
             }
             Ok(Some(FollowItem::Checkpoint(_))) => {}
             Ok(Some(FollowItem::CaughtUp(_)) | None) => break,

@@ -6,7 +6,7 @@ use countersign_eventsourcing::{
     CheckpointStore, MemoryCheckpoints, Projection, Reactor, run_projection,
 };
 use countersign_providers::Messenger;
-use countersign_service::{Foundation, lifecycle::Lifecycle};
+use countersign_service::{Foundation, PassedOver, lifecycle::Lifecycle};
 
 use crate::{AccountNotices, Deliveries, DeliverySender};
 
@@ -42,7 +42,10 @@ impl Followers {
     /// process's log.
     #[must_use]
     pub fn passed_over(&self) -> u64 {
-        self.notices.passed_over() + self.sender.passed_over() + self.deliveries.passed_over()
+        [self.notices.passed_over(), self.sender.passed_over(), self.deliveries.passed_over()]
+            .into_iter()
+            .map(PassedOver::count)
+            .sum()
     }
 
     /// Runs them until `lifecycle` stops. Reactors without a checkpoint begin at the log's beginning.

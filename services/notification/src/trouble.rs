@@ -1,17 +1,11 @@
 //! What keeps a follower from dealing with an event, and whether waiting helps.
 
-use std::{
-    error::Error,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{error::Error, sync::Arc};
 
 use countersign_core::FieldProblem;
 use countersign_eventsourcing::{DecodeError, ExecuteError, ReadError, RecordedEvent, Source};
 use countersign_keys::VaultError;
-use countersign_service::Chain;
+use countersign_service::PassedOver;
 
 /// Why an event was not dealt with.
 #[derive(Debug)]
@@ -73,38 +67,19 @@ impl From<FieldProblem> for Trouble {
     }
 }
 
-/// Counts the events that a follower passed over.
-#[derive(Debug, Default)]
-pub(crate) struct PassedOver(AtomicU64);
-
-impl PassedOver {
-    pub(crate) fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Settles what `follower` made of `recorded`: passing trouble stops it, lasting trouble is logged and counted.
-    pub(crate) fn settle(
-        &self,
-        follower: &'static str,
-        recorded: &RecordedEvent,
-        outcome: Result<(), Trouble>,
-    ) -> Result<(), Source> {
-        match outcome {
-            Ok(()) => Ok(()),
-            Err(Trouble::Passing(source)) => Err(source),
-            Err(Trouble::Lasting(source)) => {
-                self.0.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(
-                    follower,
-                    position = recorded.position.0,
-                    stream = %recorded.stream,
-                    revision = recorded.revision.0,
-                    event_type = &*recorded.event.event_type,
-                    error = %Chain(&*source),
-                    "event passed over: it cannot be dealt with"
-                );
-                Ok(())
-            }
+/// Settles what `follower` made of `recorded`: passing trouble stops it, lasting trouble is noted.
+pub(crate) fn settle(
+    passed_over: &PassedOver,
+    follower: &'static str,
+    recorded: &RecordedEvent,
+    outcome: Result<(), Trouble>,
+) -> Result<(), Source> {
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(Trouble::Passing(source)) => Err(source),
+        Err(Trouble::Lasting(source)) => {
+            passed_over.note_event(follower, recorded, &*source);
+            Ok(())
         }
     }
 }

@@ -146,7 +146,7 @@ pub async fn take_until_caught_up(items: &mut FollowStream) -> Vec<RecordedEvent
         match items.next().await.unwrap().unwrap() {
             FollowItem::Event(event) => events.push(event),
             FollowItem::CaughtUp(_) => return events,
-            FollowItem::Checkpoint(_) => {}
+            FollowItem::Checkpoint(_) | FollowItem::Poison(_) => {}
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign_core::{FieldProblem, TenantId, Timestamp};
 use countersign_eventsourcing::{
-    Filter, FollowItem, FollowStream, Position, RecordedEvent, Revision,
+    Filter, FollowItem, FollowStream, Poison, Position, RecordedEvent, Revision,
 };
 use countersign_service::{ApiError, Foundation, Reason, tenant_stream};
 use futures_util::{Stream, TryStreamExt as _, stream};
@@ -122,6 +122,9 @@ impl Replaying {
                 {
                     self.left = self.left.map(|left| left - 1);
                     return Ok(Some(Replayed::Event(event)));
+                }
+                Some(FollowItem::Poison(Poison { position, place, what, .. })) => {
+                    tracing::error!(position = position.0, place, error = what, "not an event");
                 }
                 // Much may be passed over, and a log in memory never waits: others get their turn.
                 Some(FollowItem::Event(_) | FollowItem::Checkpoint(_)) => {

@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use countersign_core::TenantId;
 use countersign_domain::tenant::Tenant;
-use countersign_eventsourcing::{Decider as _, Filter, Projection, RecordedEvent, Source};
+use countersign_eventsourcing::{Decider as _, Filter, Poison, Projection, RecordedEvent, Source};
+use countersign_service::PassedOver;
 use tokio::sync::watch;
 
 /// Which tenants there are, by id.
 #[derive(Debug)]
 pub struct TenantDirectory {
     tenants: watch::Sender<Directory>,
+    passed_over: PassedOver,
 }
 
 #[derive(Debug, Default)]
@@ -22,11 +24,20 @@ struct Directory {
 
 impl Default for TenantDirectory {
     fn default() -> Self {
-        Self { tenants: watch::Sender::new(Directory::default()) }
+        Self {
+            tenants: watch::Sender::new(Directory::default()),
+            passed_over: PassedOver::default(),
+        }
     }
 }
 
 impl TenantDirectory {
+    /// Returns what was passed over because it cannot be read.
+    #[must_use]
+    pub const fn passed_over(&self) -> &PassedOver {
+        &self.passed_over
+    }
+
     /// Returns every tenant but the one that stands for the installation; waits until the log has been read.
     pub async fn tenants(&self) -> Vec<TenantId> {
         let mut changes = self.tenants.subscribe();
@@ -64,5 +75,9 @@ impl Projection for TenantDirectory {
 
     async fn caught_up(&self) {
         self.tenants.send_modify(|directory| directory.is_complete = true);
+    }
+
+    async fn poisoned(&self, poison: &Poison) {
+        self.passed_over.note_poison(self.name(), poison);
     }
 }

@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use countersign_core::{DeliveryId, TenantId};
 use countersign_domain::delivery::{Delivery, Event};
 use countersign_eventsourcing::{
-    Decider as _, EventCodec as _, Filter, Position, Projection, RecordedEvent, Source,
+    Decider as _, EventCodec as _, Filter, Poison, Position, Projection, RecordedEvent, Source,
 };
-use countersign_service::paging::Page;
+use countersign_service::{PassedOver, paging::Page};
 use tokio::sync::watch;
 
 use crate::{
     course::Course,
-    trouble::{PassedOver, Trouble},
+    trouble::{Trouble, settle},
 };
 
 /// How many deliveries of one tenant are kept, some 300 bytes each.
@@ -55,10 +55,10 @@ impl Deliveries {
         }
     }
 
-    /// Returns how many events were passed over because they cannot be read.
+    /// Returns what was passed over because it cannot be read or acted upon.
     #[must_use]
-    pub fn passed_over(&self) -> u64 {
-        self.passed_over.count()
+    pub const fn passed_over(&self) -> &PassedOver {
+        &self.passed_over
     }
 
     /// Returns a page of a tenant's deliveries, newest first, and the token of the next one; waits until the log has
@@ -120,11 +120,15 @@ impl Projection for Deliveries {
     }
 
     async fn apply(&self, event: &RecordedEvent) -> Result<(), Source> {
-        self.passed_over.settle(self.name(), event, self.take_in(event))
+        settle(&self.passed_over, self.name(), event, self.take_in(event))
     }
 
     async fn caught_up(&self) {
         self.kept.send_modify(|kept| kept.is_complete = true);
+    }
+
+    async fn poisoned(&self, poison: &Poison) {
+        self.passed_over.note_poison(self.name(), poison);
     }
 }
 

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use countersign_core::{DeliveryId, TenantId};
 use countersign_crypto::Sealed;
 use countersign_domain::delivery::{Command, DeliveryRequested, State};
-use countersign_eventsourcing::{Filter, Reactor, RecordedEvent, Source};
+use countersign_eventsourcing::{Filter, Poison, Reactor, RecordedEvent, Source};
 use countersign_keys::VaultError;
-use countersign_service::{Foundation, User, seals};
+use countersign_service::{Foundation, PassedOver, User, seals};
 use uuid::Uuid;
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     course,
-    trouble::{PassedOver, Trouble},
+    trouble::{Trouble, settle},
 };
 
 /// Names deliveries after the event that causes them (RFC 9562 section 5.5); never changes, or an event seen again
@@ -45,10 +45,10 @@ impl AccountNotices {
         Self { foundation, passed_over: PassedOver::default() }
     }
 
-    /// Returns how many events were passed over because they cannot be read or acted upon.
+    /// Returns what was passed over because it cannot be read or acted upon.
     #[must_use]
-    pub fn passed_over(&self) -> u64 {
-        self.passed_over.count()
+    pub const fn passed_over(&self) -> &PassedOver {
+        &self.passed_over
     }
 
     async fn announce(&self, recorded: &RecordedEvent) -> Result<(), Trouble> {
@@ -115,6 +115,10 @@ impl Reactor for AccountNotices {
 
     async fn react(&self, event: &RecordedEvent) -> Result<(), Source> {
         let outcome = self.announce(event).await;
-        self.passed_over.settle(self.name(), event, outcome)
+        settle(&self.passed_over, self.name(), event, outcome)
+    }
+
+    async fn poisoned(&self, poison: &Poison) {
+        self.passed_over.note_poison(self.name(), poison);
     }
 }

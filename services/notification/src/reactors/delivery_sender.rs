@@ -8,15 +8,15 @@ use countersign_domain::delivery::{
     Command, Delivery, DeliveryFailed, DeliveryRequested, DeliverySent, Event, State,
 };
 use countersign_eventsourcing::{
-    Decider as _, EventCodec as _, Filter, Reactor, RecordedEvent, Source,
+    Decider as _, EventCodec as _, Filter, Poison, Reactor, RecordedEvent, Source,
 };
 use countersign_keys::VaultError;
 use countersign_providers::{Cause, Message, Messenger, Receipt, SendError};
-use countersign_service::{Chain, Foundation};
+use countersign_service::{Chain, Foundation, PassedOver};
 use tokio::sync::Mutex;
 
 use super::{message, request};
-use crate::trouble::{PassedOver, Trouble};
+use crate::trouble::{Trouble, settle};
 
 /// How often a message is offered to a provider that cannot take it for now.
 const MAX_TRIES: u32 = 5;
@@ -65,10 +65,10 @@ impl DeliverySender {
         }
     }
 
-    /// Returns how many events were passed over because they cannot be read or acted upon.
+    /// Returns what was passed over because it cannot be read or acted upon.
     #[must_use]
-    pub fn passed_over(&self) -> u64 {
-        self.passed_over.count()
+    pub const fn passed_over(&self) -> &PassedOver {
+        &self.passed_over
     }
 
     async fn deliver(&self, recorded: &RecordedEvent) -> Result<(), Trouble> {
@@ -172,6 +172,10 @@ impl Reactor for DeliverySender {
 
     async fn react(&self, event: &RecordedEvent) -> Result<(), Source> {
         let outcome = self.deliver(event).await;
-        self.passed_over.settle(self.name(), event, outcome)
+        settle(&self.passed_over, self.name(), event, outcome)
+    }
+
+    async fn poisoned(&self, poison: &Poison) {
+        self.passed_over.note_poison(self.name(), poison);
     }
 }

@@ -150,7 +150,7 @@ async fn a_user_who_was_erased_is_told_nothing() {
     assert_eq!(announced.len(), 1);
     let bob = world.user("acme", BOB);
     assert_eq!(&*announced[0].1.recipient.key_id, format!("acme.{}", bob.key));
-    assert_eq!(notices.passed_over(), 0);
+    assert_eq!(notices.passed_over().count(), 0);
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ async fn an_event_that_cannot_be_read_is_passed_over_and_the_rest_is_announced()
     let announced = announced(&world).await;
     assert_eq!(announced.len(), 2);
     assert_eq!(announced[1].1.values["authenticator_id"], after.to_string());
-    assert_eq!(notices.passed_over(), 2);
+    assert_eq!(notices.passed_over().count(), 2);
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn an_event_of_a_user_whom_nothing_names_is_passed_over() {
     let notices = world.notices();
     world.pass(&notices).await.unwrap();
     assert!(announced(&world).await.is_empty());
-    assert_eq!(notices.passed_over(), 1);
+    assert_eq!(notices.passed_over().count(), 1);
 }
 
 #[tokio::test]
@@ -195,5 +195,5 @@ async fn an_announcement_that_the_log_refuses_is_made_when_the_event_is_seen_aga
     assert!(announced(&world).await.is_empty());
     world.pass(&notices).await.unwrap();
     assert_eq!(announced(&world).await.len(), 1);
-    assert_eq!(notices.passed_over(), 0);
+    assert_eq!(notices.passed_over().count(), 0);
 }

@@ -210,5 +210,5 @@ async fn an_announcement_that_cannot_be_read_is_passed_over_and_the_rest_is_sent
     world.pass(&sender).await.unwrap();
     let given: Vec<_> = world.provider.was_given().into_iter().map(|(_, to)| to).collect();
     assert_eq!(given, [ALICE, BOB]);
-    assert_eq!(sender.passed_over(), 1);
+    assert_eq!(sender.passed_over().count(), 1);
 }

@@ -1,0 +1,250 @@
+//! Real NATS servers with JetStream, on free ports: one, or three in a cluster. They are processes of their own, ended with
+//! their handles.
+
+use std::{
+    fmt::Write as _,
+    fs, io,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use countersign_nats::{Nats, NatsSettings};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+/// How long a start may take: far longer than it does.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often a server is asked whether it answers.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Returns the program, which `make tools` installs.
+///
+/// # Panics
+/// Says how to install it if it is not there.
+#[must_use]
+fn program() -> PathBuf {
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let program = checkout.join(".tools/venv/bin/nats-server");
+    assert!(program.is_file(), "{} is not there: run `make tools`", program.display());
+    program
+}
+
+/// A server that can be stopped, killed and started again on what it kept.
+#[derive(Debug)]
+pub struct NatsServer {
+    name: String,
+    directory: TempDir,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl NatsServer {
+    /// Starts one server that syncs every message to disk before it answers.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn start() -> Self {
+        let [port] = free_ports();
+        let server = Self::place("solo", port, "");
+        server.started().await
+    }
+
+    fn place(name: &str, port: u16, more: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a directory for the server");
+        let mut settings = String::new();
+        // `sync_interval: always` is what makes an answered append durable.
+        write!(
+            settings,
+            "server_name: {name}\nlisten: 127.0.0.1:{port}\nmax_payload: 8MB\n\
+             jetstream {{ store_dir: \"{}\", sync_interval: always, max_mem: 256MB, max_file: 8GB }}\n{more}",
+            directory.path().join("store").display()
+        )
+        .expect("a string takes everything");
+        fs::write(directory.path().join("nats.conf"), settings).expect("settings are written");
+        Self { name: name.to_owned(), directory, port, child: None }
+    }
+
+    async fn started(mut self) -> Self {
+        self.restart().await;
+        self
+    }
+
+    fn spawn(&mut self) {
+        let log = fs::File::options().create(true).append(true).open(self.log_path());
+        let log = log.expect("the server's log is opened");
+        let child = Command::new(program())
+            .arg("--config")
+            .arg(self.directory.path().join("nats.conf"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn();
+        self.child = Some(child.expect("the server is started"));
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.directory.path().join("log")
+    }
+
+    /// Starts it again on what it kept, and waits until it answers.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub async fn restart(&mut self) {
+        self.kill().await;
+        self.spawn();
+        self.answers().await;
+    }
+
+    async fn answers(&mut self) {
+        let began = Instant::now();
+        while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            let log = || fs::read_to_string(self.log_path()).unwrap_or_default();
+            assert!(ended.is_none(), "nats-server ended:\n{}", log());
+            assert!(began.elapsed() < PATIENCE, "nats-server does not answer:\n{}", log());
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Ends it as a power cut would.
+    ///
+    /// # Panics
+    /// If the operating system does not let it.
+    pub async fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().await.expect("the server is killed");
+        }
+    }
+
+    /// Returns whether its process runs.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
+    /// Returns its name, as JetStream says who leads.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Returns where it keeps its streams.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.directory.path().join("store")
+    }
+
+    /// Returns settings that lead to it.
+    #[must_use]
+    pub fn settings(&self) -> NatsSettings {
+        NatsSettings { servers: vec![self.url()], ..NatsSettings::default() }
+    }
+
+    /// Opens a connection.
+    ///
+    /// # Panics
+    /// If there is none within some seconds.
+    pub async fn connect(&self) -> Nats {
+        connect(&self.settings()).await
+    }
+}
+
+/// Three servers in a cluster.
+#[derive(Debug)]
+pub struct NatsCluster {
+    servers: [NatsServer; 3],
+}
+
+impl NatsCluster {
+    /// Starts three servers, and waits until they have elected who places streams.
+    ///
+    /// # Panics
+    /// If they do not start.
+    pub async fn start() -> Self {
+        let [a, b, c, ra, rb, rc] = free_ports();
+        let routes = [ra, rb, rc].map(|port| format!("\"nats://127.0.0.1:{port}\"")).join(", ");
+        let place = |name: &str, port: u16, route: u16| {
+            let cluster = format!(
+                "cluster {{ name: testkit, listen: 127.0.0.1:{route}, routes: [{routes}] }}\n"
+            );
+            NatsServer::place(name, port, &cluster)
+        };
+        let mut servers = [place("n1", a, ra), place("n2", b, rb), place("n3", c, rc)];
+        for server in &mut servers {
+            server.spawn();
+        }
+        for server in &mut servers {
+            server.answers().await;
+        }
+        let cluster = Self { servers };
+        cluster.elected().await;
+        cluster
+    }
+
+    /// Waits until JetStream answers, which it does once the servers have elected a leader.
+    async fn elected(&self) {
+        let nats = self.connect().await;
+        let began = Instant::now();
+        while nats.jetstream().query_account().await.is_err() {
+            assert!(began.elapsed() < PATIENCE, "the cluster elects no leader");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Returns the servers.
+    #[must_use]
+    pub const fn servers(&self) -> &[NatsServer; 3] {
+        &self.servers
+    }
+
+    /// Returns the server of that name.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn server_mut(&mut self, name: &str) -> &mut NatsServer {
+        let found = self.servers.iter_mut().find(|server| server.name == name);
+        found.expect("the servers are n1, n2 and n3")
+    }
+
+    /// Returns settings that lead to all of them, with three replicas.
+    #[must_use]
+    pub fn settings(&self) -> NatsSettings {
+        let servers = self.servers.iter().map(NatsServer::url).collect();
+        NatsSettings { servers, replicas: 3, ..NatsSettings::default() }
+    }
+
+    /// Opens a connection.
+    ///
+    /// # Panics
+    /// If there is none within some seconds.
+    pub async fn connect(&self) -> Nats {
+        connect(&self.settings()).await
+    }
+}
+
+async fn connect(settings: &NatsSettings) -> Nats {
+    let nats = Nats::connect(settings).await.expect("the settings can be used");
+    nats.ready(PATIENCE).await.expect("a server answers");
+    nats
+}
+
+/// Finds ports that nobody uses. They are held until all are found, so that they differ.
+fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    listeners.map(|listener| {
+        let address: io::Result<_> = listener.local_addr();
+        address.expect("a listener has an address").port()
+    })
+}
