@@ -1,26 +1,18 @@
 //! Carrying a command out: load, fold, decide, append; on a conflict, reload and decide again.
 
-use std::{collections::VecDeque, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use futures_util::TryStreamExt as _;
-use quick_cache::sync::Cache;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    AppendError, Corruption, DecodeError, EventCodec, EventLog, ExpectedRevision, Metadata,
-    NewEvent, ReadError, RecordedEvent, Revision, SnapshotStore, StreamId, queue::TurnQueue,
+    AppendError, EventCodec, EventLog, Folded, Metadata, NewEvent, ReadError, Revision,
+    SnapshotStore, Source, StreamId, folded::decode, folds::Folds, known::Ticket, queue::TurnQueue,
 };
 
 /// How often a command is decided before it is given up as contended. Within one process commands take turns, so only
 /// other processes can get in between.
 const MAX_DECISIONS: usize = 16;
-
-/// How many of a stream's latest commands are remembered, so that a repeated one is found.
-const REMEMBERED_COMMANDS: usize = 128;
-
-/// How many events a stream grows between two snapshots.
-const SNAPSHOT_INTERVAL: u64 = 200;
 
 /// Who asks for a command, and under which id.
 #[derive(Clone, Debug)]
@@ -29,53 +21,6 @@ pub struct Request {
     pub command_id: Uuid,
     /// What its events carry besides their payload.
     pub metadata: Metadata,
-}
-
-/// A fold of one stream.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Folded<S> {
-    /// What the fold knows.
-    pub state: S,
-    /// How many events were folded, which is the revision of the next one.
-    pub next_revision: u64,
-    recent: VecDeque<RecentCommand>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct RecentCommand {
-    id: Uuid,
-    request_digest: u64,
-    first_revision: u64,
-}
-
-impl<S: Default> Default for Folded<S> {
-    fn default() -> Self {
-        Self { state: S::default(), next_revision: 0, recent: VecDeque::new() }
-    }
-}
-
-impl<S> Folded<S> {
-    const fn expected(&self) -> ExpectedRevision {
-        match self.next_revision.checked_sub(1) {
-            None => ExpectedRevision::NoStream,
-            Some(last) => ExpectedRevision::Exact(Revision(last)),
-        }
-    }
-
-    fn find(&self, command_id: Uuid) -> Option<RecentCommand> {
-        self.recent.iter().rev().find(|recent| recent.id == command_id).copied()
-    }
-
-    fn note(&mut self, command_id: Uuid, request_digest: u64, revision: u64) {
-        if self.recent.back().is_some_and(|last| last.id == command_id) {
-            return;
-        }
-        if self.recent.len() == REMEMBERED_COMMANDS {
-            self.recent.pop_front();
-        }
-        let first_revision = revision;
-        self.recent.push_back(RecentCommand { id: command_id, request_digest, first_revision });
-    }
 }
 
 /// What a command did.
@@ -149,10 +94,24 @@ impl<R: std::error::Error> From<ReadError> for ExecuteError<R> {
 
 /// Carries out the commands of one decider over one log.
 pub struct Executor<D: EventCodec> {
-    log: Arc<dyn EventLog>,
-    snapshots: Arc<dyn SnapshotStore>,
-    cache: Cache<StreamId, Arc<Folded<D::State>>>,
-    turns: TurnQueue,
+    folds: Arc<Folds<D>>,
+    /// Turns of commands. A turn holds why the last one came to nothing, if the log was away.
+    turns: TurnQueue<Option<Away>>,
+}
+
+/// The log was away for whoever asked it at `since`.
+#[derive(Clone, Debug)]
+struct Away {
+    since: Ticket,
+    source: Source,
+}
+
+impl Away {
+    /// Returns why there is no need to ask again for somebody who arrived before the log was found away. Otherwise those
+    /// who wait for each other would each wait for the log in turn, and be answered long after their deadlines.
+    fn tells(away: Option<&Self>, arrived: Ticket) -> Option<Source> {
+        away.filter(|away| away.since > arrived).map(|away| Arc::clone(&away.source))
+    }
 }
 
 impl<D: EventCodec> fmt::Debug for Executor<D> {
@@ -169,42 +128,17 @@ impl<D: EventCodec> Executor<D> {
         snapshots: Arc<dyn SnapshotStore>,
         cached_streams: usize,
     ) -> Self {
-        Self { log, snapshots, cache: Cache::new(cached_streams), turns: TurnQueue::default() }
+        let folds = Arc::new(Folds::new(log, snapshots, cached_streams));
+        Self { folds, turns: TurnQueue::default() }
     }
 
-    /// Returns the fold of `stream`, caught up with the log.
+    /// Returns the fold of `stream`, caught up with the log. Those who ask at the same time share a read that began after
+    /// all of them had asked.
     ///
     /// # Errors
     /// Says that the log cannot be read, or holds what this release does not know.
     pub async fn load(&self, stream: &StreamId) -> Result<Arc<Folded<D::State>>, ReadError> {
-        let known = match self.cache.get(stream) {
-            Some(folded) => {
-                if self.log.known_length(stream) == Some(folded.next_revision) {
-                    return Ok(folded);
-                }
-                folded
-            }
-            None => Arc::new(self.load_snapshot(stream).await),
-        };
-        let started_at = known.next_revision;
-        let mut newer = self.log.read(stream, Revision(started_at)).await?;
-        let Some(first) = newer.try_next().await? else {
-            if started_at > 0 && self.cache.peek(stream).is_none() {
-                self.remember(stream, Arc::clone(&known));
-            }
-            return Ok(known);
-        };
-        let mut folded = Arc::unwrap_or_clone(known);
-        fold_recorded::<D>(&mut folded, &first)?;
-        while let Some(recorded) = newer.try_next().await? {
-            fold_recorded::<D>(&mut folded, &recorded)?;
-        }
-        let folded = Arc::new(folded);
-        self.remember(stream, Arc::clone(&folded));
-        if folded.next_revision / SNAPSHOT_INTERVAL > started_at / SNAPSHOT_INTERVAL {
-            self.save_snapshot(stream, &folded).await;
-        }
-        Ok(folded)
+        self.folds.load_as_of(stream, self.folds.ticket()).await
     }
 
     /// Carries `command` out on `stream`, once: a repeat of the same `request.command_id` returns what it did the
@@ -218,10 +152,29 @@ impl<D: EventCodec> Executor<D> {
         request: &Request,
         command: D::Command,
     ) -> Result<Executed<D>, ExecuteError<D::Rejection>> {
-        let _turn = self.turns.enter(stream).await;
+        let arrived = self.folds.ticket();
+        let mut turn = self.turns.enter(stream).await;
+        if let Some(source) = Away::tells(turn.left(), arrived) {
+            return Err(ExecuteError::Unavailable(SourceError(source)));
+        }
+        let since = self.folds.ticket();
+        let executed = self.execute_in_turn(stream, request, command, arrived).await;
+        if let Err(ExecuteError::Unavailable(SourceError(source))) = &executed {
+            turn.leave(Some(Away { since, source: Arc::clone(source) }));
+        }
+        executed
+    }
+
+    async fn execute_in_turn(
+        &self,
+        stream: &StreamId,
+        request: &Request,
+        command: D::Command,
+        mut arrived: Ticket,
+    ) -> Result<Executed<D>, ExecuteError<D::Rejection>> {
         let mut lost_answer = None;
         for _ in 0..MAX_DECISIONS {
-            let folded = self.load(stream).await?;
+            let folded = self.folds.load_as_of(stream, arrived).await?;
             if let Some(executed) = self.recall(stream, &folded, request).await? {
                 return Ok(Executed { repeated: lost_answer.is_none(), ..executed });
             }
@@ -231,14 +184,18 @@ impl<D: EventCodec> Executor<D> {
                 return Ok(Executed { events, folded, repeated: false });
             }
             let encoded = encode::<D>(request, &events);
-            match self.log.append(stream, folded.expected(), &encoded).await {
+            let since = self.folds.ticket();
+            match self.folds.log().append(stream, folded.expected(), &encoded).await {
                 Ok(_) => {
-                    let folded = self.advance(stream, folded, request, &events).await;
+                    let folded = self.folds.advance(stream, folded, request, &events, since).await;
                     return Ok(Executed { events, folded, repeated: false });
                 }
-                Err(AppendError::Conflict { .. }) => {}
-                // Read back and look for our ids before deciding again.
-                Err(AppendError::Unknown(source)) => lost_answer = Some(SourceError(source)),
+                // What is known is not what is stored: read before deciding again, and look for our ids.
+                Err(AppendError::Conflict { .. }) => arrived = self.folds.ticket(),
+                Err(AppendError::Unknown(source)) => {
+                    arrived = self.folds.ticket();
+                    lost_answer = Some(SourceError(source));
+                }
                 Err(AppendError::Unavailable(source)) => {
                     return Err(ExecuteError::Unavailable(SourceError(source)));
                 }
@@ -251,33 +208,6 @@ impl<D: EventCodec> Executor<D> {
             Some(source) => Err(ExecuteError::Unavailable(source)),
             None => Err(ExecuteError::Contended),
         }
-    }
-
-    /// Folds events that were just appended, without reading them back.
-    async fn advance(
-        &self,
-        stream: &StreamId,
-        folded: Arc<Folded<D::State>>,
-        request: &Request,
-        events: &[D::Event],
-    ) -> Arc<Folded<D::State>> {
-        let started_at = folded.next_revision;
-        // Taken out first, so that the fold is usually ours alone and need not be copied.
-        self.cache.remove(stream);
-        let mut next = Arc::unwrap_or_clone(folded);
-        for event in events {
-            let state = std::mem::take(&mut next.state);
-            next.state = D::evolve(state, event);
-            let digest = request.metadata.request_digest;
-            next.note(request.command_id, digest, next.next_revision);
-            next.next_revision += 1;
-        }
-        let next = Arc::new(next);
-        self.remember(stream, Arc::clone(&next));
-        if next.next_revision / SNAPSHOT_INTERVAL > started_at / SNAPSHOT_INTERVAL {
-            self.save_snapshot(stream, &next).await;
-        }
-        next
     }
 
     /// Returns what `request` did the first time, if `folded` knows that it was carried out before. For use cases that
@@ -295,7 +225,7 @@ impl<D: EventCodec> Executor<D> {
         if first.request_digest != request.metadata.request_digest {
             return Err(ExecuteError::RequestIdReused);
         }
-        let mut recorded = self.log.read(stream, Revision(first.first_revision)).await?;
+        let mut recorded = self.folds.log().read(stream, Revision(first.first_revision)).await?;
         let mut events = Vec::new();
         while let Some(next) = recorded.try_next().await.map_err(ExecuteError::from)? {
             if next.event.metadata.causation_id != first.id {
@@ -304,29 +234,6 @@ impl<D: EventCodec> Executor<D> {
             events.push(decode::<D>(&next).map_err(ExecuteError::from)?);
         }
         Ok(Some(Executed { events, folded: Arc::clone(folded), repeated: true }))
-    }
-
-    /// Keeps the newer of two folds of one stream.
-    fn remember(&self, stream: &StreamId, folded: Arc<Folded<D::State>>) {
-        let is_newer = self
-            .cache
-            .peek(stream)
-            .is_none_or(|cached| cached.next_revision <= folded.next_revision);
-        if is_newer {
-            self.cache.insert(stream.clone(), folded);
-        }
-    }
-
-    async fn load_snapshot(&self, stream: &StreamId) -> Folded<D::State> {
-        let bytes = self.snapshots.load(stream, D::STATE_VERSION).await;
-        bytes.and_then(|bytes| postcard::from_bytes(&bytes).ok()).unwrap_or_default()
-    }
-
-    async fn save_snapshot(&self, stream: &StreamId, folded: &Folded<D::State>) {
-        // A state that cannot be serialised is only never snapshotted; the scenario tests would show it.
-        if let Ok(bytes) = postcard::to_allocvec(folded) {
-            self.snapshots.save(stream, D::STATE_VERSION, bytes).await;
-        }
     }
 }
 
@@ -337,8 +244,11 @@ fn encode<D: EventCodec>(request: &Request, events: &[D::Event]) -> Vec<NewEvent
         .enumerate()
         .map(|(index, event)| {
             let encoded = D::encode(event);
+            // Of the content too: two replicas may decide the same command at once and differently, as in the ids that they
+            // draw, and then only one of them is stored. The other must not take that for its own.
+            let name = [&(index as u64).to_be_bytes()[..], &encoded.payload].concat();
             NewEvent {
-                id: Uuid::new_v5(&request.command_id, &(index as u64).to_be_bytes()),
+                id: Uuid::new_v5(&request.command_id, &name),
                 event_type: encoded.event_type.into(),
                 schema_version: encoded.schema_version,
                 payload: encoded.payload,
@@ -346,35 +256,4 @@ fn encode<D: EventCodec>(request: &Request, events: &[D::Event]) -> Vec<NewEvent
             }
         })
         .collect()
-}
-
-fn decode<D: EventCodec>(recorded: &RecordedEvent) -> Result<D::Event, ReadError> {
-    let event = &recorded.event;
-    D::decode(&event.event_type, event.schema_version, &event.payload).map_err(
-        |error: DecodeError| {
-            ReadError::Corrupt(Corruption {
-                place: format!("{} revision {}", recorded.stream, recorded.revision),
-                what: error.to_string(),
-            })
-        },
-    )
-}
-
-fn fold_recorded<D: EventCodec>(
-    folded: &mut Folded<D::State>,
-    recorded: &RecordedEvent,
-) -> Result<(), ReadError> {
-    if recorded.revision.0 != folded.next_revision {
-        return Err(ReadError::Corrupt(Corruption {
-            place: format!("{} revision {}", recorded.stream, folded.next_revision),
-            what: format!("missing: the next one found is revision {}", recorded.revision),
-        }));
-    }
-    let event = decode::<D>(recorded)?;
-    let state = std::mem::take(&mut folded.state);
-    folded.state = D::evolve(state, &event);
-    let metadata = &recorded.event.metadata;
-    folded.note(metadata.causation_id, metadata.request_digest, recorded.revision.0);
-    folded.next_revision += 1;
-    Ok(())
 }

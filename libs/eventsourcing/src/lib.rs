@@ -9,7 +9,11 @@ pub mod contract;
 mod decider;
 mod event;
 mod execute;
+mod flights;
+mod folded;
+mod folds;
 mod follow;
+mod known;
 mod log;
 mod queue;
 mod scenario;
@@ -18,7 +22,8 @@ mod stream;
 
 pub use decider::{Decider, DecodeError, EncodedEvent, EventCodec};
 pub use event::{Metadata, NewEvent, RecordedEvent};
-pub use execute::{ExecuteError, Executed, Executor, Folded, Request};
+pub use execute::{ExecuteError, Executed, Executor, Request};
+pub use folded::Folded;
 pub use follow::{
     Checkpoint, CheckpointStore, FollowError, MemoryCheckpoints, Projection, Reactor,
     run_projection, run_reactor,

@@ -35,12 +35,13 @@ pub trait Harness: Send + Sync {
     }
 }
 
-/// Runs the whole suite against the harnesses that `$factory` makes; it is called without arguments and awaited.
+/// Gives the names of all checks to the macro `$callback`, after `$before`.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! event_log_contract {
-    ($factory:expr) => {
-        $crate::event_log_contract! {
-            $factory;
+macro_rules! each_event_log_check {
+    ($callback:path; $($before:tt)*) => {
+        $callback! {
+            $($before)*
             a_stale_revision_conflicts_with_the_actual_one
             one_of_64_concurrent_writers_wins
             a_stream_is_read_in_order_from_any_place
@@ -57,6 +58,14 @@ macro_rules! event_log_contract {
             a_length_that_is_known_is_what_a_read_finds
         }
     };
+}
+
+/// Runs the whole suite against the harnesses that `$factory` makes; it is called without arguments and awaited.
+#[macro_export]
+macro_rules! event_log_contract {
+    ($factory:expr) => {
+        $crate::each_event_log_check! { $crate::event_log_contract; $factory; }
+    };
     ($factory:expr; $($check:ident)+) => {
         $(
             #[tokio::test(flavor = "multi_thread")]
@@ -66,3 +75,24 @@ macro_rules! event_log_contract {
         )+
     };
 }
+
+macro_rules! checks_by_name {
+    ($($check:ident)+) => {
+        /// The names of all checks, for whoever runs them outside of a test.
+        pub const CHECKS: &[&str] = &[$(stringify!($check)),+];
+
+        /// Runs the check named `name`, and returns whether there is one.
+        ///
+        /// # Panics
+        /// If what the check's name says is not so.
+        pub async fn run(name: &str, harness: &mut impl Harness) -> bool {
+            match name {
+                $(stringify!($check) => Box::pin($check(harness)).await,)+
+                _ => return false,
+            }
+            true
+        }
+    };
+}
+
+each_event_log_check! { checks_by_name; }

@@ -1,6 +1,4 @@
-//! Commands over a log: once each, whatever happens to the answers.
-
-#![expect(clippy::unwrap_used, reason = "a failed test says so by panicking")]
+//! Commands are carried out once each, whatever happens to the answers.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -9,102 +7,17 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use countersign_core::Timestamp;
 use countersign_eventlog::memory::MemoryLog;
 use countersign_eventsourcing::{
-    AppendError, Appended, Decider, DecodeError, EncodedEvent, EventCodec, EventLog, EventStream,
-    ExecuteError, Executor, ExpectedRevision, Filter, FollowStream, LogId, Metadata, NewEvent,
-    NoSnapshots, Position, ReadError, Request, Revision, SnapshotStore, StreamId,
+    AppendError, Appended, Decider as _, EventCodec as _, EventLog, EventStream, ExecuteError,
+    Executor, ExpectedRevision, Filter, FollowStream, LogId, NewEvent, NoSnapshots, Position,
+    ReadError, Revision, SnapshotStore, StreamId,
     contract::{Sample, after, read},
 };
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Sums numbers up to a limit.
-#[derive(Debug)]
-struct Sum;
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Total(u64);
-
-#[derive(Clone)]
-struct Add {
-    numbers: Vec<u64>,
-    limit: u64,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-struct Added {
-    number: u64,
-    /// The total that was decided on.
-    from: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("too much")]
-struct TooMuch;
-
-impl Decider for Sum {
-    const CATEGORY: &'static str = "user";
-    type State = Total;
-    type Command = Add;
-    type Event = Added;
-    type Rejection = TooMuch;
-
-    fn decide(state: &Total, command: Add) -> Result<Vec<Added>, TooMuch> {
-        if state.0 + command.numbers.iter().sum::<u64>() > command.limit {
-            return Err(TooMuch);
-        }
-        let mut from = state.0;
-        let add = |number| {
-            from += number;
-            Added { number, from: from - number }
-        };
-        Ok(command.numbers.into_iter().map(add).collect())
-    }
-
-    fn evolve(state: Total, event: &Added) -> Total {
-        Total(state.0 + event.number)
-    }
-}
-
-impl EventCodec for Sum {
-    const STATE_VERSION: u32 = 1;
-
-    fn encode(event: &Added) -> EncodedEvent {
-        let payload = [event.number.to_be_bytes(), event.from.to_be_bytes()].concat();
-        EncodedEvent { event_type: "added", schema_version: 1, payload: payload.into() }
-    }
-
-    fn decode(event_type: &str, _: u32, payload: &Bytes) -> Result<Added, DecodeError> {
-        let bad =
-            |_| DecodeError::BadPayload { event_type: event_type.into(), what: "size".into() };
-        let bytes: [u8; 16] = payload.as_ref().try_into().map_err(bad)?;
-        let both = u128::from_be_bytes(bytes);
-        let number = |shifted: u128| u64::try_from(shifted & u128::from(u64::MAX)).unwrap();
-        Ok(Added { number: number(both >> 64), from: number(both) })
-    }
-}
-
-fn add(numbers: &[u64]) -> Add {
-    Add { numbers: numbers.to_vec(), limit: u64::MAX }
-}
-
-fn request(number: u128, digest: u64) -> Request {
-    Request {
-        command_id: Uuid::from_u128(number),
-        metadata: Metadata {
-            recorded_at: Timestamp::EPOCH,
-            correlation_id: Uuid::nil(),
-            causation_id: Uuid::nil(),
-            requester: "test".into(),
-            traceparent: "".into(),
-            request_digest: digest,
-        },
-    }
-}
+use crate::sum::{Add, Added, Sum, TooMuch, Total, add, request};
 
 /// What happens to the next append.
 enum Fate {
