@@ -5,12 +5,16 @@
 //! | --- | --- |
 //! | [`memory`] | tests, and the model that the others are compared with |
 //! | [`embedded`] | the single process: a data directory, durable before it answers |
+//! | [`jetstream`] | many processes: a stream of NATS JetStream, on one server or several |
+//! | [`kurrentdb`] | many processes: a KurrentDB, one node or a cluster |
 //!
 //! Whatever the engine, an event is stored in an [`envelope`] with a checksum.
 
 pub mod embedded;
 pub mod envelope;
 mod following;
+pub mod jetstream;
+pub mod kurrentdb;
 mod matcher;
 pub mod memory;
 

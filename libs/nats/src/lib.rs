@@ -83,6 +83,9 @@ impl Nats {
     /// # Errors
     /// Says that an address or the credentials cannot be used.
     pub async fn connect(settings: &NatsSettings) -> Result<Self, NatsAway> {
+        // KurrentDB's client compiles another kind in beside it, and then a choice must be made before TLS is spoken. An
+        // error says that it was made already.
+        rustls::crypto::ring::default_provider().install_default().ok();
         let options = match &settings.credentials {
             Some(path) => {
                 let read = ConnectOptions::with_credentials_file(path).await;

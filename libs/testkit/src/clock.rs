@@ -1,6 +1,10 @@
-//! A clock that stands still until it is moved.
+//! A clock that stands still until it is moved, in this process or for others too.
 
 use std::{
+    fs::File,
+    io,
+    os::unix::fs::FileExt as _,
+    path::Path,
     sync::atomic::{AtomicI64, Ordering},
     time::Duration,
 };
@@ -9,13 +13,33 @@ use countersign_core::{Clock, Timestamp};
 
 /// A clock that stands still until a test moves it, in either direction.
 #[derive(Debug)]
-pub struct MovableClock(AtomicI64);
+pub struct MovableClock {
+    now: AtomicI64,
+    /// Where other processes read the time.
+    shown: Option<File>,
+}
 
 impl MovableClock {
     /// Begins at `start`.
     #[must_use]
     pub const fn at(start: Timestamp) -> Self {
-        Self(AtomicI64::new(start.unix_micros()))
+        Self { now: AtomicI64::new(start.unix_micros()), shown: None }
+    }
+
+    /// Begins as by default, and shows the time in a file from which [`SharedClock`]s of other processes read it.
+    ///
+    /// # Errors
+    /// Says that the file cannot be written.
+    pub fn shown_in(path: &Path) -> io::Result<Self> {
+        let file = File::options().create(true).truncate(false).write(true).open(path)?;
+        let clock = Self { shown: Some(file), ..Self::default() };
+        clock.show()?;
+        Ok(clock)
+    }
+
+    fn show(&self) -> io::Result<()> {
+        let bytes = self.now.load(Ordering::SeqCst).to_le_bytes();
+        self.shown.as_ref().map_or(Ok(()), |file| file.write_all_at(&bytes, 0))
     }
 
     /// Moves it forward.
@@ -24,8 +48,13 @@ impl MovableClock {
     }
 
     /// Puts it at `now`, as when an operator mends a wrong clock.
+    ///
+    /// # Panics
+    /// If the file in which it is shown cannot be written.
+    #[expect(clippy::expect_used, reason = "the test kit fails tests by panicking")]
     pub fn set(&self, now: Timestamp) {
-        self.0.store(now.unix_micros(), Ordering::SeqCst);
+        self.now.store(now.unix_micros(), Ordering::SeqCst);
+        self.show().expect("the time is shown");
     }
 }
 
@@ -38,7 +67,30 @@ impl Default for MovableClock {
 
 impl Clock for MovableClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_unix_micros(self.0.load(Ordering::SeqCst))
+        Timestamp::from_unix_micros(self.now.load(Ordering::SeqCst))
+    }
+}
+
+/// The time of a [`MovableClock`] in another process.
+#[derive(Debug)]
+pub struct SharedClock(File);
+
+impl SharedClock {
+    /// Reads the time that a clock shows in `path`.
+    ///
+    /// # Errors
+    /// Says that the file cannot be read.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        File::open(path).map(Self)
+    }
+}
+
+impl Clock for SharedClock {
+    #[expect(clippy::expect_used, reason = "the test kit fails tests by panicking")]
+    fn now(&self) -> Timestamp {
+        let mut bytes = [0; 8];
+        self.0.read_exact_at(&mut bytes, 0).expect("the time is shown");
+        Timestamp::from_unix_micros(i64::from_le_bytes(bytes))
     }
 }
 
@@ -55,5 +107,17 @@ mod tests {
         assert_eq!(clock.now().since(start), Duration::from_secs(30));
         clock.set(start);
         assert_eq!(clock.now(), start);
+    }
+
+    #[test]
+    #[expect(clippy::unwrap_used, reason = "a failed test says so by panicking")]
+    fn who_reads_it_elsewhere_sees_the_same_time() {
+        let path = std::env::temp_dir().join(format!("countersign-clock-{}", std::process::id()));
+        let clock = MovableClock::shown_in(&path).unwrap();
+        let elsewhere = SharedClock::open(&path).unwrap();
+        assert_eq!(elsewhere.now(), clock.now());
+        clock.advance(Duration::from_secs(30));
+        assert_eq!(elsewhere.now(), clock.now());
+        std::fs::remove_file(path).unwrap();
     }
 }

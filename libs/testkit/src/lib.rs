@@ -2,16 +2,26 @@
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
-    feature = "nats",
+    any(feature = "kurrentdb", feature = "nats", feature = "proxy"),
     expect(clippy::expect_used, reason = "the test kit fails tests by panicking")
 )]
 
 mod clock;
+#[cfg(feature = "proxy")]
+mod cuttable;
+#[cfg(feature = "kurrentdb")]
+mod kurrentdb;
 #[cfg(feature = "nats")]
 mod nats;
+mod ports;
 mod random;
 
-pub use clock::MovableClock;
+pub use clock::{MovableClock, SharedClock};
+#[cfg(feature = "proxy")]
+pub use cuttable::CuttableProxy;
+#[cfg(feature = "kurrentdb")]
+pub use kurrentdb::{Faults, KurrentDb, StoredEvent};
 #[cfg(feature = "nats")]
 pub use nats::{NatsCluster, NatsServer};
+pub use ports::free_ports;
 pub use random::SeededRandom;

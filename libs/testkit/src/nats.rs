@@ -3,8 +3,7 @@
 
 use std::{
     fmt::Write as _,
-    fs, io,
-    net::TcpListener,
+    fs,
     path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
@@ -13,6 +12,8 @@ use std::{
 use countersign_nats::{Nats, NatsSettings};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
+
+use crate::free_ports;
 
 /// How long a start may take: far longer than it does.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -218,6 +219,26 @@ impl NatsCluster {
         found.expect("the servers are n1, n2 and n3")
     }
 
+    /// Returns the name of the server that leads a stream.
+    ///
+    /// # Panics
+    /// If nobody does within some seconds.
+    pub async fn leader_of(&self, stream: &str) -> String {
+        let nats = self.connect().await;
+        let began = Instant::now();
+        loop {
+            let leader = match nats.jetstream().get_stream(stream).await {
+                Ok(found) => found.cached_info().cluster.as_ref().and_then(|c| c.leader.clone()),
+                Err(_) => None,
+            };
+            match leader {
+                Some(leader) if !leader.is_empty() => return leader,
+                Some(_) | None => assert!(began.elapsed() < PATIENCE, "nobody leads {stream}"),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
     /// Returns settings that lead to all of them, with three replicas.
     #[must_use]
     pub fn settings(&self) -> NatsSettings {
@@ -238,13 +259,4 @@ async fn connect(settings: &NatsSettings) -> Nats {
     let nats = Nats::connect(settings).await.expect("the settings can be used");
     nats.ready(PATIENCE).await.expect("a server answers");
     nats
-}
-
-/// Finds ports that nobody uses. They are held until all are found, so that they differ.
-fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    listeners.map(|listener| {
-        let address: io::Result<_> = listener.local_addr();
-        address.expect("a listener has an address").port()
-    })
 }
