@@ -21,7 +21,7 @@ impl VaultError {
         Self::Damaged(Arc::new(KeyProblem::new(place, what)))
     }
 
-    pub(crate) fn unavailable(source: io::Error) -> Self {
+    pub(crate) fn unavailable(source: impl Error + Send + Sync + 'static) -> Self {
         Self::Unavailable(Arc::new(source))
     }
 }
@@ -107,9 +107,30 @@ pub enum OpenError {
         /// Format known.
         known: u16,
     },
+    /// A part is not there yet that a command makes.
+    #[error("{what}; run `countersign {command}`")]
+    NotReady {
+        /// What is not there.
+        what: String,
+        /// What makes it.
+        command: &'static str,
+    },
+    /// Keys that are kept elsewhere cannot be reached for now. Try again later.
+    #[error("the keys are unavailable")]
+    Unavailable(#[source] Arc<dyn Error + Send + Sync>),
     /// What is stored is damaged: restore it from its backup.
-    #[error("{0}; restore the file from its backup")]
+    #[error("{0}; restore it from its backup")]
     Damaged(KeyProblem),
+}
+
+impl From<VaultError> for OpenError {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Unavailable(source) => Self::Unavailable(source),
+            VaultError::Damaged(source) => Self::Damaged(KeyProblem::new("a key", chain(&*source))),
+            VaultError::Erased => Self::Damaged(KeyProblem::new("a key", error.to_string())),
+        }
+    }
 }
 
 impl OpenError {

@@ -7,30 +7,40 @@
 //! snapshots of a file system, worn cells of a flash disk) are out of its reach: keep the key-encryption key apart from
 //! backups of the store, and let those expire.
 //!
+//! There are two stores behind the same vault. [`LocalKeys`] has everything in a directory of one process; [`SharedKeys`]
+//! has the data keys in NATS, for services that are processes of their own in any number of replicas. There, a key that
+//! was erased on one replica is forgotten by the others within milliseconds, and by one that cannot hear NATS within a
+//! minute; and the journals of a cluster's servers hold an erased key until they are compacted. [`copy_keys`] carries an
+//! installation's keys from one to the other.
+//!
 //! ```no_run
 //! # use std::{path::Path, sync::Arc};
 //! # use countersign_core::{Rng, TenantId, UserId};
-//! # fn example(rng: Arc<dyn Rng>, tenant: TenantId, user: UserId) -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn example(rng: Arc<dyn Rng>, tenant: TenantId, user: UserId) -> Result<(), Box<dyn std::error::Error>> {
 //! let keys = countersign_keys::LocalKeys::open(Path::new("data/keys"), rng)?;
 //! let vault = keys.vault();
 //! let user = vault.user_key(&tenant, &user);
-//! let sealed = vault.seal(&tenant, user, "authenticator.record", b"a seed")?;
-//! assert_eq!(vault.unseal(&tenant, user, "authenticator.record", &sealed)?.expose(), b"a seed");
-//! vault.erase(&tenant, user)?;
+//! let sealed = vault.seal(&tenant, user, "authenticator.record", b"a seed").await?;
+//! assert_eq!(vault.unseal(&tenant, user, "authenticator.record", &sealed).await?.expose(), b"a seed");
+//! vault.erase(&tenant, user).await?;
 //! # Ok(())
 //! # }
 //! ```
 
 mod assertion;
+mod copy;
 mod encryption;
 mod error;
 mod frame;
 mod local_file;
+mod shared;
 mod store;
 mod vault;
 
 pub use assertion::{AssertionKey, SignError};
+pub use copy::{CopiedKeys, KeyPlace, copy_keys};
 pub use encryption::{KeyEncryption, WRAPPED_LEN};
 pub use error::{KeyProblem, OpenError, VaultError};
 pub use local_file::{KeyReport, LocalKeys, verify};
+pub use shared::{SharedKeys, verify_shared};
 pub use vault::UserVault;

@@ -1,12 +1,13 @@
 //! Sealing and erasing, for whoever has users' data.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, io, sync::Arc};
 
 use countersign_core::{Rng, SecretBytes, TenantId, UserId, UserKey};
 use countersign_crypto::{IndexKey, SealContext, Sealed};
 
 use crate::{
     VaultError,
+    shared::SharedStore,
     store::{Found, KeyStore, OwnedKey},
 };
 
@@ -18,8 +19,16 @@ pub struct UserVault {
 
 struct Inner {
     index_key: IndexKey,
-    store: KeyStore,
+    store: Store,
     rng: Arc<dyn Rng>,
+}
+
+/// Where users' keys are.
+enum Store {
+    /// In a file of this process alone.
+    Local(Arc<KeyStore>),
+    /// In NATS.
+    Shared(Box<SharedStore>),
 }
 
 impl fmt::Debug for UserVault {
@@ -29,7 +38,15 @@ impl fmt::Debug for UserVault {
 }
 
 impl UserVault {
-    pub(crate) fn new(index_key: IndexKey, store: KeyStore, rng: Arc<dyn Rng>) -> Self {
+    pub(crate) fn local(index_key: IndexKey, store: KeyStore, rng: Arc<dyn Rng>) -> Self {
+        Self::new(index_key, Store::Local(Arc::new(store)), rng)
+    }
+
+    pub(crate) fn shared(index_key: IndexKey, store: SharedStore, rng: Arc<dyn Rng>) -> Self {
+        Self::new(index_key, Store::Shared(Box::new(store)), rng)
+    }
+
+    fn new(index_key: IndexKey, store: Store, rng: Arc<dyn Rng>) -> Self {
         Self { inner: Arc::new(Inner { index_key, store, rng }) }
     }
 
@@ -50,45 +67,55 @@ impl UserVault {
     ///
     /// # Errors
     /// Says that the user was erased, or that the keys cannot be read or written.
-    pub fn seal(
+    pub async fn seal(
         &self,
         tenant: &TenantId,
         user: UserKey,
         field: &'static str,
         plaintext: &[u8],
     ) -> Result<Sealed, VaultError> {
-        let key = self.find_or_make(tenant, user)?;
+        let key = self.find_or_make(tenant, user).await?;
         let context = SealContext { tenant, user, field };
         Ok(key.data_key.seal(&context, plaintext, &*self.inner.rng))
     }
 
-    /// Returns whether the user has a key already, or never will, so that sealing does not wait for the disk.
-    ///
-    /// # Errors
-    /// Says that the keys cannot be read.
-    pub fn is_ready(&self, tenant: &TenantId, user: UserKey) -> Result<bool, VaultError> {
-        match self.inner.store.find(tenant, user)? {
-            Found::Key(_) | Found::Erased => Ok(true),
-            Found::Nothing => Ok(false),
+    /// Finds a user's key. One that is at hand is found without waiting.
+    async fn find(&self, tenant: &TenantId, user: UserKey) -> Result<Found, VaultError> {
+        match &self.inner.store {
+            Store::Local(store) => store.find(tenant, user),
+            Store::Shared(store) => match store.cached(tenant, user)? {
+                Some(found) => Ok(found),
+                // Apart, so that who does not come here does not carry it along.
+                None => Box::pin(store.find(tenant, user)).await,
+            },
         }
     }
 
-    /// Makes the user's key if there is none, and waits until it is on disk.
-    ///
-    /// # Errors
-    /// Says that the user was erased, or that the keys cannot be read or written.
-    pub fn make_ready(&self, tenant: &TenantId, user: UserKey) -> Result<(), VaultError> {
-        self.find_or_make(tenant, user).map(drop)
-    }
-
-    fn find_or_make(&self, tenant: &TenantId, user: UserKey) -> Result<Arc<OwnedKey>, VaultError> {
-        let store = &self.inner.store;
-        loop {
-            match store.find(tenant, user)? {
-                Found::Key(key) => return Ok(key),
-                Found::Erased => return Err(VaultError::Erased),
-                Found::Nothing => store.create(tenant, user)?,
-            }
+    /// Finds a user's key or makes it. A first key is made on a thread that may wait for the disk, where those who come
+    /// together share one sync.
+    async fn find_or_make(
+        &self,
+        tenant: &TenantId,
+        user: UserKey,
+    ) -> Result<Arc<OwnedKey>, VaultError> {
+        let found = match &self.inner.store {
+            Store::Local(store) => loop {
+                match store.find(tenant, user)? {
+                    found @ (Found::Key(_) | Found::Erased) => break found,
+                    Found::Nothing => {
+                        let (store, tenant) = (Arc::clone(store), tenant.clone());
+                        waiting(move || store.create(&tenant, user)).await?;
+                    }
+                }
+            },
+            Store::Shared(store) => match store.cached(tenant, user)? {
+                Some(found) => found,
+                None => Box::pin(store.find_or_make(tenant, user)).await?,
+            },
+        };
+        match found {
+            Found::Key(key) => Ok(key),
+            Found::Erased | Found::Nothing => Err(VaultError::Erased),
         }
     }
 
@@ -97,14 +124,14 @@ impl UserVault {
     /// # Errors
     /// Says that the user's key is not there (any more), that the value was altered or belongs elsewhere, or that the
     /// keys cannot be read.
-    pub fn unseal(
+    pub async fn unseal(
         &self,
         tenant: &TenantId,
         user: UserKey,
         field: &'static str,
         sealed: &Sealed,
     ) -> Result<SecretBytes, VaultError> {
-        match self.inner.store.find(tenant, user)? {
+        match self.find(tenant, user).await? {
             Found::Key(key) => key
                 .data_key
                 .open(&SealContext { tenant, user, field }, sealed)
@@ -119,7 +146,21 @@ impl UserVault {
     /// # Errors
     /// Says that the keys cannot be written, or that the user belongs to another tenant. After
     /// [`VaultError::Unavailable`] the key may be gone or not: repeat the call.
-    pub fn erase(&self, tenant: &TenantId, user: UserKey) -> Result<(), VaultError> {
-        self.inner.store.erase(tenant, user)
+    pub async fn erase(&self, tenant: &TenantId, user: UserKey) -> Result<(), VaultError> {
+        match &self.inner.store {
+            Store::Local(store) => {
+                let (store, tenant) = (Arc::clone(store), tenant.clone());
+                waiting(move || store.erase(&tenant, user)).await
+            }
+            Store::Shared(store) => Box::pin(store.erase(tenant, user)).await,
+        }
     }
+}
+
+/// Does what waits for the disk on a thread that may.
+async fn waiting<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, VaultError> + Send + 'static,
+) -> Result<T, VaultError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(VaultError::unavailable(io::Error::other(error))))
 }

@@ -8,8 +8,20 @@ use countersign_crypto::{DataKey, open_bytes, seal_bytes};
 use crate::{KeyEncryption, KeyProblem, OpenError, VaultError, frame::Kind};
 
 pub(crate) const KEK: Kind = Kind { name: "kek", magic: b"CSGN-KEK", format: 1 };
-/// What group and others may do with a file or directory.
-const OTHERS: u32 = 0o077;
+
+/// Who may read the file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Access {
+    /// Permission bits that must not be there.
+    refused: u32,
+    /// Permission bits that are right.
+    wanted: u32,
+}
+
+/// Its owner alone.
+pub(crate) const OWNER: Access = Access { refused: 0o077, wanted: 0o600 };
+/// Its group too, which is how a platform hands a secret to a process that does not own the file.
+pub(crate) const GROUP: Access = Access { refused: 0o037, wanted: 0o440 };
 
 /// A key-encryption key in memory.
 pub(crate) struct Kek {
@@ -37,6 +49,7 @@ impl Kek {
     /// Reads the key of `directory`; `None` if there is no file.
     pub(crate) fn open(
         directory: &Path,
+        access: Access,
         rng: Option<Arc<dyn Rng>>,
     ) -> Result<Option<Self>, OpenError> {
         let path = KEK.path(directory);
@@ -46,8 +59,8 @@ impl Kek {
             Err(source) => return Err(OpenError::Io { path, source }),
         };
         let mode = file.metadata().map_err(OpenError::io(&path))?.permissions().mode() & 0o777;
-        if mode & OTHERS != 0 {
-            return Err(OpenError::Exposed { path, mode, wanted: 0o600 });
+        if mode & access.refused != 0 {
+            return Err(OpenError::Exposed { path, mode, wanted: access.wanted });
         }
         let content = KEK.read(&path, &file)?;
         let key = <[u8; 32]>::try_from(content.as_slice()).map_err(|_| {

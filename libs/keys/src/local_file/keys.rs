@@ -12,7 +12,7 @@ use std::{
 use countersign_core::{Rng, SecretBytes};
 use countersign_crypto::IndexKey;
 
-use super::kek::{KEK, Kek};
+use super::kek::{KEK, Kek, OWNER};
 use crate::{
     AssertionKey, KeyEncryption, KeyProblem, OpenError, UserVault, VaultError,
     frame::{self, Kind},
@@ -45,20 +45,14 @@ impl LocalKeys {
     /// Says which file is missing, damaged, too new, open to others or from elsewhere, and what to do.
     pub fn open(directory: &Path, rng: Arc<dyn Rng>) -> Result<Self, OpenError> {
         prepare(directory)?;
-        let present = |name: &str| {
-            let path = directory.join(name);
-            match path.try_exists() {
-                Ok(exists) => Ok(exists.then_some(path)),
-                Err(source) => Err(OpenError::Io { path, source }),
-            }
-        };
+        let present = |name| present(directory, name);
         let complete = present(INDEX_KEY.name)?;
         let after_kek = match (&complete, present(store::NAME)?) {
             (Some(last), _) => Some(last.clone()),
             (None, Some(store)) => Some(store),
             (None, None) => present(ASSERTION_KEYS.name)?,
         };
-        let kek = match Kek::open(directory, Some(Arc::clone(&rng)))? {
+        let kek = match Kek::open(directory, OWNER, Some(Arc::clone(&rng)))? {
             Some(kek) => kek,
             None => {
                 not_lost(&KEK.path(directory), after_kek)?;
@@ -89,7 +83,7 @@ impl LocalKeys {
                 return Err(OpenError::Missing { path: INDEX_KEY.path(directory), beside });
             }
         };
-        Ok(Self { vault: UserVault::new(index_key, store, rng), signing_key })
+        Ok(Self { vault: UserVault::local(index_key, store, rng), signing_key })
     }
 
     /// Returns what seals users' values and erases users.
@@ -105,8 +99,17 @@ impl LocalKeys {
     }
 }
 
+/// Returns the path of a file if it is there.
+pub(crate) fn present(directory: &Path, name: &str) -> Result<Option<PathBuf>, OpenError> {
+    let path = directory.join(name);
+    match path.try_exists() {
+        Ok(exists) => Ok(exists.then_some(path)),
+        Err(source) => Err(OpenError::Io { path, source }),
+    }
+}
+
 /// Makes the directory, or sees to it that nobody else can replace files in it.
-fn prepare(directory: &Path) -> Result<(), OpenError> {
+pub(crate) fn prepare(directory: &Path) -> Result<(), OpenError> {
     let failed = |source| OpenError::Io { path: directory.to_owned(), source };
     match fs::metadata(directory) {
         Ok(found) => {
@@ -127,14 +130,14 @@ fn prepare(directory: &Path) -> Result<(), OpenError> {
 }
 
 /// Says that a file was lost if another one, made after it, is there.
-fn not_lost(path: &Path, beside: Option<PathBuf>) -> Result<(), OpenError> {
+pub(crate) fn not_lost(path: &Path, beside: Option<PathBuf>) -> Result<(), OpenError> {
     match beside {
         Some(beside) => Err(OpenError::Missing { path: path.to_owned(), beside }),
         None => Ok(()),
     }
 }
 
-fn create_index_key(
+pub(crate) fn create_index_key(
     directory: &Path,
     kek: &dyn KeyEncryption,
     store_id: &[u8],
@@ -158,7 +161,10 @@ pub(crate) fn open_index_key(
     Ok(IndexKey::from_bytes(key))
 }
 
-fn create_signing_key(directory: &Path, kek: &dyn KeyEncryption) -> Result<(), OpenError> {
+pub(crate) fn create_signing_key(
+    directory: &Path,
+    kek: &dyn KeyEncryption,
+) -> Result<(), OpenError> {
     let path = ASSERTION_KEYS.path(directory);
     let document = AssertionKey::generate().map_err(io::Error::other);
     let document = document.map_err(OpenError::io(path))?;

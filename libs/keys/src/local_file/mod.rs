@@ -14,7 +14,11 @@ mod kek;
 mod keys;
 mod verify;
 
-#[cfg(test)]
-pub(crate) use kek::Kek;
+pub(crate) use kek::{GROUP, KEK, Kek, OWNER};
 pub use keys::LocalKeys;
+pub(crate) use keys::{
+    ASSERTION_KEYS, INDEX_KEY, create_index_key, create_signing_key, not_lost, open_index_key,
+    open_signing_key, prepare, present,
+};
 pub use verify::{KeyReport, verify};
+pub(crate) use verify::{MAX_PROBLEMS, PROGRESS_INTERVAL, other_problems};

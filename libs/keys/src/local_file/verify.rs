@@ -3,7 +3,7 @@
 use std::{collections::HashSet, fs, path::Path};
 
 use super::{
-    kek::{KEK, Kek},
+    kek::{KEK, Kek, OWNER},
     keys::{open_index_key, open_signing_key},
 };
 use crate::{
@@ -12,9 +12,9 @@ use crate::{
 };
 
 /// After so many problems the rest is not described.
-const MAX_PROBLEMS: usize = 1_000;
+pub(crate) const MAX_PROBLEMS: usize = 1_000;
 /// How many keys are read between two reports of progress.
-const PROGRESS_INTERVAL: u32 = 4_096;
+pub(crate) const PROGRESS_INTERVAL: u32 = 4_096;
 
 /// What was found in a directory of keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +32,23 @@ pub struct KeyReport {
     pub problems: Vec<KeyProblem>,
 }
 
+/// Says what is wrong with the keys that are no user's.
+pub(crate) fn other_problems(
+    directory: &Path,
+    kek: &Kek,
+    store_id: &[u8],
+) -> impl Iterator<Item = KeyProblem> {
+    let others =
+        [open_index_key(directory, kek, store_id).err(), open_signing_key(directory, kek).err()];
+    others.into_iter().flatten().map(|error| {
+        if let OpenError::Damaged(problem) = error {
+            problem
+        } else {
+            KeyProblem::new(directory.display().to_string(), crate::error::chain(&error))
+        }
+    })
+}
+
 /// Reads every key in `directory` again: its checksum, and that it opens under the key-encryption key. Changes nothing.
 /// Tells `progress` how many of how many keys are done.
 ///
@@ -42,21 +59,13 @@ pub fn verify(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<KeyReport, OpenError> {
     fs::metadata(directory).map_err(OpenError::io(directory))?;
-    let kek = Kek::open(directory, None)?.ok_or_else(|| {
+    let kek = Kek::open(directory, OWNER, None)?.ok_or_else(|| {
         let source = std::io::ErrorKind::NotFound.into();
         OpenError::Io { path: KEK.path(directory), source }
     })?;
     let file = SlotFile::open(directory, false)?;
     let mut report = KeyReport::default();
-    let others =
-        [open_index_key(directory, &kek, file.id()).err(), open_signing_key(directory, &kek).err()];
-    for error in others.into_iter().flatten() {
-        report.problems.push(if let OpenError::Damaged(problem) = error {
-            problem
-        } else {
-            KeyProblem::new(directory.display().to_string(), crate::error::chain(&error))
-        });
-    }
+    report.problems.extend(other_problems(directory, &kek, file.id()));
     let mut users = HashSet::new();
     let extent = survey(&file, |number, count, slot| {
         if number.is_multiple_of(PROGRESS_INTERVAL) {

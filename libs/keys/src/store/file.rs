@@ -17,7 +17,8 @@ const MAGIC: &[u8; 8] = b"CSGNKEYS";
 const FORMAT: u16 = 1;
 /// The header takes the place of a slot: magic, format u16, length of a slot u16, id of the store, CRC-32C, 0s.
 const HEADER_LEN: usize = SLOT_LEN;
-const ID_LEN: usize = 16;
+/// Length of a store's id.
+pub(crate) const ID_LEN: usize = 16;
 
 /// The data-key store's file.
 #[derive(Debug)]
@@ -32,8 +33,11 @@ pub(crate) struct SlotFile {
 impl SlotFile {
     /// Makes an empty store with a random id.
     pub(crate) fn create(directory: &Path, rng: &dyn Rng) -> Result<(), OpenError> {
-        let mut id = [0; ID_LEN];
-        rng.fill(&mut id);
+        Self::create_as(directory, new_id(rng))
+    }
+
+    /// Makes an empty store with the id of another, whose keys it takes over.
+    pub(crate) fn create_as(directory: &Path, id: [u8; ID_LEN]) -> Result<(), OpenError> {
         let mut header = Vec::with_capacity(HEADER_LEN);
         header.extend_from_slice(MAGIC);
         header.extend_from_slice(&FORMAT.to_le_bytes());
@@ -65,7 +69,7 @@ impl SlotFile {
         })
     }
 
-    pub(crate) fn id(&self) -> &[u8] {
+    pub(crate) const fn id(&self) -> &[u8; ID_LEN] {
         &self.id
     }
 
@@ -123,6 +127,13 @@ impl SlotFile {
         let bytes = self.faults.before_write(&self.file, bytes, at)?;
         self.file.write_all_at(bytes, at)
     }
+}
+
+/// Draws the id of a new store.
+pub(crate) fn new_id(rng: &dyn Rng) -> [u8; ID_LEN] {
+    let mut id = [0; ID_LEN];
+    rng.fill(&mut id);
+    id
 }
 
 fn offset(slot: u32) -> u64 {

@@ -11,6 +11,7 @@
 //! An erased slot keeps the user key, a keyed hash that is no personal data, so that the user stays erased. Slots are
 //! never used again. The directory's lock sees to it that one process has the store open.
 
+mod carry;
 #[cfg(test)]
 mod faults;
 mod file;
@@ -27,24 +28,24 @@ use countersign_crypto::DataKey;
 use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
 
-pub(crate) use file::{NAME, SlotFile};
+pub(crate) use file::{ID_LEN, NAME, SlotFile, new_id};
 use queue::{NewSlot, Queue};
-pub(crate) use slot::Content;
-use slot::{Owner, SLOT_LEN, Slot, Unreadable};
+use slot::Unreadable;
+pub(crate) use slot::{Content, Owner, SLOT_LEN, Slot};
 pub(crate) use survey::{Extent, survey};
 
 use crate::{KeyEncryption, KeyProblem, OpenError, VaultError, WRAPPED_LEN};
 
 /// How many unwrapped keys are kept in memory, some 150 bytes each.
-const CACHED_KEYS: usize = 20_000;
+pub(crate) const CACHED_KEYS: usize = 20_000;
 
-const OTHER_USER: &str = "it is another user's";
-const OTHER_TENANT: &str = "the user belongs to another tenant";
+pub(crate) const OTHER_USER: &str = "it is another user's";
+pub(crate) const OTHER_TENANT: &str = "the user belongs to another tenant";
 
 /// An unwrapped key and whose it is.
 #[derive(Debug)]
 pub(crate) struct OwnedKey {
-    tenant: TenantId,
+    pub(crate) tenant: TenantId,
     pub(crate) data_key: DataKey,
 }
 

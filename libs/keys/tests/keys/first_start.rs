@@ -83,8 +83,8 @@ fn a_lost_key_encryption_key_is_never_replaced() {
     }
 }
 
-#[test]
-fn a_file_that_is_lost_after_the_first_start_is_never_replaced() {
+#[tokio::test]
+async fn a_file_that_is_lost_after_the_first_start_is_never_replaced() {
     for name in ["kek", "data-keys", "assertion-keys"] {
         let keys = Keys::made();
         fs::remove_file(keys.path(name)).unwrap();
@@ -95,7 +95,7 @@ fn a_file_that_is_lost_after_the_first_start_is_never_replaced() {
     fs::remove_file(keys.path("index-key")).unwrap();
     let vault = keys.open().vault();
     let alice = vault.user_key(&keys.acme, &user_id("alice"));
-    vault.erase(&keys.acme, alice).unwrap();
+    vault.erase(&keys.acme, alice).await.unwrap();
     fs::remove_file(keys.path("index-key")).unwrap();
     assert_eq!(missing(&keys), "index-key");
 }

@@ -9,6 +9,7 @@
 
 mod first_start;
 mod model;
+mod shared;
 mod support;
 mod vault;
 mod verify;

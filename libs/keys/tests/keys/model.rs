@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::support::Keys;
+use crate::{shared::World, support::Keys};
 use countersign_core::{TenantId, UserKey};
 use countersign_crypto::Sealed;
-use countersign_keys::{VaultError, verify};
-use proptest::prelude::*;
+use countersign_keys::{KeyReport, UserVault, VaultError, verify, verify_shared};
+use proptest::{prelude::*, test_runner::TestRunner};
 
 const USERS: u8 = 6;
 const FIELD: &str = "field";
@@ -45,54 +45,108 @@ fn tenant(number: u8) -> TenantId {
     TenantId::parse(if number.is_multiple_of(2) { "acme" } else { "other" }).unwrap()
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+/// Keys of either store.
+trait Store {
+    /// Opens the keys as a process that starts does.
+    async fn open(&self) -> UserVault;
+    /// Leaves behind what a process leaves that is killed while it makes a key.
+    async fn tear(&self, length: usize);
+    async fn report(&self) -> KeyReport;
+}
 
-    #[test]
-    fn the_store_behaves_like_a_map(steps in prop::collection::vec(step(), 1..60)) {
-        let keys = Keys::none();
-        let mut vault = keys.open().vault();
-        let mut model: HashMap<u8, Known> = HashMap::new();
-        for step in steps {
-            match step {
-                Step::Seal(number, plaintext) => {
-                    let outcome = vault.seal(&tenant(number), user(number), FIELD, &plaintext);
-                    match model.entry(number).or_insert_with(|| Known::Sealed(Vec::new())) {
-                        Known::Erased => prop_assert!(matches!(outcome, Err(VaultError::Erased))),
-                        Known::Sealed(values) => values.push((plaintext, outcome.unwrap())),
-                    }
-                }
-                Step::UnsealAll(number) => {
-                    let Some(Known::Sealed(values)) = model.get(&number) else {
-                        let nothing = Sealed { key_id: "".into(), ciphertext: vec![0; 40] };
-                        let outcome = vault.unseal(&tenant(number), user(number), FIELD, &nothing);
-                        prop_assert!(matches!(outcome, Err(VaultError::Erased)));
-                        continue;
-                    };
-                    for (plaintext, sealed) in values {
-                        let opened = vault.unseal(&tenant(number), user(number), FIELD, sealed);
-                        let opened = opened.unwrap();
-                        prop_assert_eq!(opened.expose(), &**plaintext);
-                    }
-                }
-                Step::Erase(number) => {
-                    vault.erase(&tenant(number), user(number)).unwrap();
-                    model.insert(number, Known::Erased);
-                }
-                Step::Reopen => vault = keys.open().vault(),
-                // A process that is killed while it makes a key leaves the beginning of a slot.
-                Step::Tear(length) => {
-                    let mut content = keys.files().remove("data-keys").unwrap();
-                    content.extend(vec![0x3C; length]);
-                    std::fs::write(keys.path("data-keys"), content).unwrap();
-                    vault = keys.open().vault();
+impl Store for Keys {
+    async fn open(&self) -> UserVault {
+        Self::open(self).vault()
+    }
+
+    /// The beginning of a slot.
+    async fn tear(&self, length: usize) {
+        let mut content = self.files().remove("data-keys").unwrap();
+        content.extend(vec![0x3C; length]);
+        std::fs::write(self.path("data-keys"), content).unwrap();
+    }
+
+    async fn report(&self) -> KeyReport {
+        verify(&self.directory(), |_, _| {}).unwrap()
+    }
+}
+
+async fn takes(store: &impl Store, steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut vault = store.open().await;
+    let mut model: HashMap<u8, Known> = HashMap::new();
+    for step in steps {
+        match step {
+            Step::Seal(number, plaintext) => {
+                let outcome = vault.seal(&tenant(number), user(number), FIELD, &plaintext).await;
+                match model.entry(number).or_insert_with(|| Known::Sealed(Vec::new())) {
+                    Known::Erased => prop_assert!(matches!(outcome, Err(VaultError::Erased))),
+                    Known::Sealed(values) => values.push((plaintext, outcome.unwrap())),
                 }
             }
+            Step::UnsealAll(number) => {
+                let (tenant, user) = (tenant(number), user(number));
+                let Some(Known::Sealed(values)) = model.get(&number) else {
+                    let nothing = Sealed { key_id: "".into(), ciphertext: vec![0; 40] };
+                    let outcome = vault.unseal(&tenant, user, FIELD, &nothing).await;
+                    prop_assert!(matches!(outcome, Err(VaultError::Erased)));
+                    continue;
+                };
+                for (plaintext, sealed) in values {
+                    let opened = vault.unseal(&tenant, user, FIELD, sealed).await.unwrap();
+                    prop_assert_eq!(opened.expose(), &**plaintext);
+                }
+            }
+            Step::Erase(number) => {
+                vault.erase(&tenant(number), user(number)).await.unwrap();
+                model.insert(number, Known::Erased);
+            }
+            Step::Reopen => vault = store.open().await,
+            Step::Tear(length) => {
+                store.tear(length).await;
+                vault = store.open().await;
+            }
         }
-        let report = verify(&keys.directory(), |_, _| {}).unwrap();
-        let erased = model.values().filter(|known| matches!(known, Known::Erased)).count() as u64;
-        prop_assert_eq!(report.erased, erased);
-        prop_assert_eq!(report.keys, model.len() as u64 - erased);
-        prop_assert!(report.problems.is_empty());
     }
+    let report = store.report().await;
+    let erased = model.values().filter(|known| matches!(known, Known::Erased)).count() as u64;
+    prop_assert_eq!(report.erased, erased);
+    prop_assert_eq!(report.keys, model.len() as u64 - erased);
+    prop_assert!(report.problems.is_empty());
+    Ok(())
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), 1..60)
+}
+
+impl Store for World {
+    async fn open(&self) -> UserVault {
+        self.replica().await.vault()
+    }
+
+    /// Nothing: a message is stored whole or not at all.
+    async fn tear(&self, _: usize) {}
+
+    async fn report(&self) -> KeyReport {
+        verify_shared(&self.directory(), &self.nats, |_, _| {}).await.unwrap()
+    }
+}
+
+#[test]
+fn the_store_behaves_like_a_map() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let config = ProptestConfig::with_cases(64);
+    let outcome = TestRunner::new(config)
+        .run(&steps(), |steps| runtime.block_on(takes(&Keys::none(), steps)));
+    outcome.unwrap();
+}
+
+#[test]
+fn the_store_in_nats_behaves_like_a_map() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let config = ProptestConfig { max_shrink_iters: 64, ..ProptestConfig::with_cases(8) };
+    let outcome = TestRunner::new(config).run(&steps(), |steps| {
+        runtime.block_on(async { takes(&World::made().await, steps).await })
+    });
+    outcome.unwrap();
 }

@@ -52,6 +52,15 @@ impl Keys {
         keys
     }
 
+    /// Nothing yet, and other random bytes than elsewhere.
+    pub(crate) fn elsewhere() -> Self {
+        Self { rng: Arc::new(Drawn(AtomicU64::new(1 << 32))), ..Self::none() }
+    }
+
+    pub(crate) fn rng(&self) -> Arc<dyn Rng> {
+        Arc::clone(&self.rng) as Arc<dyn Rng>
+    }
+
     pub(crate) fn directory(&self) -> PathBuf {
         self.root.path().join("keys")
     }
@@ -61,7 +70,7 @@ impl Keys {
     }
 
     pub(crate) fn try_open(&self) -> Result<LocalKeys, OpenError> {
-        LocalKeys::open(&self.directory(), Arc::clone(&self.rng) as Arc<dyn Rng>)
+        LocalKeys::open(&self.directory(), self.rng())
     }
 
     pub(crate) fn open(&self) -> LocalKeys {

@@ -14,37 +14,37 @@ fn report(keys: &Keys) -> KeyReport {
 }
 
 /// Three users with keys and two who are erased.
-fn some() -> Keys {
+async fn some() -> Keys {
     let keys = Keys::none();
     let vault = keys.open().vault();
     for number in 0..4 {
-        vault.seal(&keys.acme, UserKey::new([number; 16]), "f", b"v").unwrap();
+        vault.seal(&keys.acme, UserKey::new([number; 16]), "f", b"v").await.unwrap();
     }
     for number in 3..5 {
-        vault.erase(&keys.acme, UserKey::new([number; 16])).unwrap();
+        vault.erase(&keys.acme, UserKey::new([number; 16])).await.unwrap();
     }
     keys
 }
 
-#[test]
-fn sound_keys_are_counted() {
-    let report = report(&some());
+#[tokio::test]
+async fn sound_keys_are_counted() {
+    let report = report(&some().await);
     assert_eq!(report, KeyReport { keys: 3, erased: 2, ..KeyReport::default() });
     let empty = verify(&Keys::made().directory(), |_, _| {}).unwrap();
     assert_eq!(empty, KeyReport::default());
 }
 
-#[test]
-fn progress_ends_where_it_should() {
+#[tokio::test]
+async fn progress_ends_where_it_should() {
     let mut seen = Vec::new();
-    verify(&some().directory(), |done, total| seen.push((done, total))).unwrap();
+    verify(&some().await.directory(), |done, total| seen.push((done, total))).unwrap();
     assert_eq!(seen.first(), Some(&(0, 5)));
     assert_eq!(seen.last(), Some(&(5, 5)));
 }
 
-#[test]
-fn a_flipped_bit_in_any_key_is_found_and_its_place_named() {
-    let keys = some();
+#[tokio::test]
+async fn a_flipped_bit_in_any_key_is_found_and_its_place_named() {
+    let keys = some().await;
     for slot in 0..3 {
         for bit in 0..128 * 8 {
             let at = 128 * 8 * (slot + 1) + bit;
@@ -62,9 +62,9 @@ fn a_flipped_bit_in_any_key_is_found_and_its_place_named() {
     }
 }
 
-#[test]
-fn a_key_that_is_whole_but_another_users_is_found() {
-    let keys = some();
+#[tokio::test]
+async fn a_key_that_is_whole_but_another_users_is_found() {
+    let keys = some().await;
     let mut content = fs::read(keys.path("data-keys")).unwrap();
     // The wrapped key of slot 0 into slot 1, with a checksum that is right.
     content.copy_within(128 + 44..128 + 116, 256 + 44);
@@ -76,9 +76,9 @@ fn a_key_that_is_whole_but_another_users_is_found() {
     assert!(report.problems.iter().all(|problem| problem.what.contains("does not open")));
 }
 
-#[test]
-fn what_a_crash_left_is_told_from_damage() {
-    let keys = some();
+#[tokio::test]
+async fn what_a_crash_left_is_told_from_damage() {
+    let keys = some().await;
     let mut content = fs::read(keys.path("data-keys")).unwrap();
     content.extend([0x3C; 50]);
     if let Some(state) = content.get_mut(128) {
@@ -92,9 +92,9 @@ fn what_a_crash_left_is_told_from_damage() {
     assert_eq!(report(&keys), expected);
 }
 
-#[test]
-fn the_other_keys_are_looked_at_too() {
-    let keys = some();
+#[tokio::test]
+async fn the_other_keys_are_looked_at_too() {
+    let keys = some().await;
     keys.flip_bit("index-key", 200);
     fs::remove_file(keys.path("assertion-keys")).unwrap();
     let report = report(&keys);
@@ -106,12 +106,12 @@ fn the_other_keys_are_looked_at_too() {
     }
 }
 
-#[test]
-fn a_directory_without_keys_is_an_error() {
+#[tokio::test]
+async fn a_directory_without_keys_is_an_error() {
     let keys = Keys::none();
     assert!(matches!(verify(&keys.directory(), |_, _| {}), Err(OpenError::Io { .. })));
     assert!(!keys.directory().exists());
-    let keys = some();
+    let keys = some().await;
     fs::remove_file(keys.path("kek")).unwrap();
     let error = verify(&keys.directory(), |_, _| {}).unwrap_err();
     assert!(error.to_string().contains("kek"), "{error}");

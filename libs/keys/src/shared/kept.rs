@@ -1,0 +1,152 @@
+//! Unwrapped keys in memory, and how long they may be trusted.
+//!
+//! A key that was erased elsewhere must not be used here. The stream says so to every replica within milliseconds; a
+//! replica that no longer hears the stream cannot know, and lets go of what it keeps after [`TRUSTED_FOR`].
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use countersign_core::UserKey;
+use parking_lot::Mutex;
+use quick_cache::sync::Cache;
+use tokio::time::Instant;
+
+use crate::store::{CACHED_KEYS, OwnedKey};
+
+/// How long keys in memory are used after the last moment at which all erasures were known.
+pub(crate) const TRUSTED_FOR: Duration = Duration::from_secs(60);
+
+/// What is known of a user.
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    Key(Arc<OwnedKey>),
+    /// For ever.
+    Erased,
+}
+
+/// Counts what was heard, so that what was read before is not kept after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Heard(u64);
+
+/// What is kept in memory.
+pub(crate) struct Kept {
+    cache: Cache<UserKey, Entry>,
+    heard: Mutex<u64>,
+    began: Instant,
+    /// Milliseconds from `began` to the last moment at which all erasures were known.
+    known: AtomicU64,
+}
+
+impl Kept {
+    /// Begins with nothing at `now`.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            cache: Cache::new(CACHED_KEYS),
+            heard: Mutex::new(0),
+            began: now,
+            known: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns what is known of a user, if that can be trusted at `now`.
+    pub(crate) fn get(&self, user: UserKey, now: Instant) -> Option<Entry> {
+        match self.cache.get(&user)? {
+            Entry::Erased => Some(Entry::Erased),
+            key @ Entry::Key(_) => self.is_trusted(now).then_some(key),
+        }
+    }
+
+    fn is_trusted(&self, now: Instant) -> bool {
+        let known = self.began + Duration::from_millis(self.known.load(Ordering::Relaxed));
+        now.saturating_duration_since(known) < TRUSTED_FOR
+    }
+
+    /// Notes that everything that was erased before `instant` is known.
+    pub(crate) fn all_known(&self, instant: Instant) {
+        let since = instant.saturating_duration_since(self.began).as_millis();
+        self.known.fetch_max(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Begins to look a user up elsewhere.
+    pub(crate) fn begin(&self) -> Heard {
+        Heard(*self.heard.lock())
+    }
+
+    /// Keeps what was looked up since `begun`, unless something was heard meanwhile that may say otherwise.
+    pub(crate) fn keep(&self, user: UserKey, entry: Entry, begun: Heard) {
+        let heard = self.heard.lock();
+        if *heard == begun.0 {
+            self.cache.insert(user, entry);
+        }
+    }
+
+    /// Hears that a user was erased.
+    pub(crate) fn erased(&self, user: UserKey) {
+        let mut heard = self.heard.lock();
+        *heard += 1;
+        self.cache.insert(user, Entry::Erased);
+    }
+
+    /// Hears of a user what cannot be read.
+    pub(crate) fn forget(&self, user: UserKey) {
+        let mut heard = self.heard.lock();
+        *heard += 1;
+        self.cache.remove(&user);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::TenantId;
+    use countersign_crypto::DataKey;
+
+    use super::*;
+
+    const ALICE: UserKey = UserKey::new([1; 16]);
+    const BOB: UserKey = UserKey::new([2; 16]);
+
+    fn key() -> Entry {
+        let tenant = TenantId::parse("acme").unwrap();
+        Entry::Key(Arc::new(OwnedKey { tenant, data_key: DataKey::from_bytes([7; 32]) }))
+    }
+
+    #[test]
+    fn a_key_is_trusted_for_a_minute_after_all_erasures_were_known() {
+        let began = Instant::now();
+        let kept = Kept::new(began);
+        kept.keep(ALICE, key(), kept.begin());
+        kept.erased(BOB);
+        let second = Duration::from_secs(1);
+        assert!(kept.get(ALICE, began + TRUSTED_FOR - second).is_some());
+        assert!(kept.get(ALICE, began + TRUSTED_FOR).is_none());
+        // That somebody was erased stays true.
+        assert!(matches!(kept.get(BOB, began + TRUSTED_FOR * 9), Some(Entry::Erased)));
+        kept.all_known(began + second * 5);
+        assert!(kept.get(ALICE, began + TRUSTED_FOR + second * 4).is_some());
+        assert!(kept.get(ALICE, began + TRUSTED_FOR + second * 5).is_none());
+        // What was known earlier takes nothing back.
+        kept.all_known(began + second);
+        assert!(kept.get(ALICE, began + TRUSTED_FOR + second * 4).is_some());
+    }
+
+    #[test]
+    fn a_key_that_was_looked_up_while_anyone_was_erased_is_not_kept() {
+        let now = Instant::now();
+        let kept = Kept::new(now);
+        let begun = kept.begin();
+        kept.erased(ALICE);
+        kept.keep(ALICE, key(), begun);
+        assert!(matches!(kept.get(ALICE, now), Some(Entry::Erased)));
+        kept.keep(BOB, key(), begun);
+        assert!(kept.get(BOB, now).is_none());
+        kept.keep(BOB, key(), kept.begin());
+        assert!(kept.get(BOB, now).is_some());
+        kept.forget(BOB);
+        assert!(kept.get(BOB, now).is_none());
+    }
+}
