@@ -19,6 +19,7 @@ const FILES: &[&str] = &[
     "countersign/event/v1/tenant.proto",
     "countersign/notification/v1/notification_service.proto",
     "countersign/policy/v1/policy_service.proto",
+    "countersign/status/v1/status_service.proto",
 ];
 
 #[expect(clippy::disallowed_methods, reason = "cargo tells a build script in the environment")]

@@ -72,12 +72,19 @@ pub mod countersign {
             include!(concat!(env!("OUT_DIR"), "/countersign.policy.v1.rs"));
         }
     }
+    /// How a process does.
+    pub mod status {
+        /// Version 1.
+        pub mod v1 {
+            include!(concat!(env!("OUT_DIR"), "/countersign.status.v1.rs"));
+        }
+    }
 }
 
 pub use countersign::{
     admin::v1 as admin, audit::v1 as audit, challenge::v1 as challenge, common::v1 as common,
     enrollment::v1 as enrollment, event::v1 as event, notification::v1 as notification,
-    policy::v1 as policy,
+    policy::v1 as policy, status::v1 as status,
 };
 
 /// Descriptors of every file of the schema, a serialised `google.protobuf.FileDescriptorSet`.

@@ -16,7 +16,7 @@ use crate::{ApiError, Reason, to_status};
 
 /// How much earlier than the caller's own limit is answered, so that the answer arrives before the caller, and the
 /// transport below, give up by themselves.
-const HEAD_START: Duration = Duration::from_millis(10);
+pub(crate) const HEAD_START: Duration = Duration::from_millis(10);
 
 /// Puts [`Deadline`] around a service.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +73,7 @@ where
 }
 
 /// Reads `grpc-timeout`: one to eight digits and a unit. What does not have that form asks for nothing.
-fn requested(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn requested(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {

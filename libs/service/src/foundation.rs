@@ -110,20 +110,6 @@ impl Foundation {
         User { tenant: tenant.clone(), key: self.vault.user_key(tenant, user_id) }
     }
 
-    /// Makes sure that sealing for `user` does not wait for the disk: a first key is made on a thread that may wait, where
-    /// those who come together share one sync.
-    ///
-    /// # Errors
-    /// Says that the user was erased, or that the keys cannot be read or written.
-    pub async fn ready_to_seal(&self, user: &User) -> Result<(), ApiError> {
-        if self.vault.is_ready(&user.tenant, user.key)? {
-            return Ok(());
-        }
-        let (vault, user) = (self.vault.clone(), user.clone());
-        let made = tokio::task::spawn_blocking(move || vault.make_ready(&user.tenant, user.key));
-        Ok(made.await.map_err(ApiError::internal)??)
-    }
-
     /// Returns a tenant's settings.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! An orderly start and stop: followers that begin again after a failure, and a stop that loses nothing acknowledged.
 
-use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, time::Duration};
 
-use countersign_eventsourcing::{CheckpointStore, EventLog, FollowError, Reactor, run_reactor};
+use countersign_eventsourcing::FollowError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -62,25 +62,9 @@ impl Lifecycle {
         });
     }
 
-    /// Runs a reactor like a follower, but lets what it is doing finish when the process is to stop.
-    pub fn spawn_reactor(
-        &self,
-        log: Arc<dyn EventLog>,
-        reactor: Arc<dyn Reactor>,
-        checkpoints: Arc<dyn CheckpointStore>,
-    ) {
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
-            while !stop.is_cancelled() {
-                let ran = run_reactor(&log, &*reactor, &*checkpoints, stop.cancelled()).await;
-                let Err(error) = ran else { return };
-                tracing::warn!(error = %Chain(&error), "reactor stopped; it will begin again");
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = tokio::time::sleep(FOLLOWER_PAUSE) => {}
-                }
-            }
-        });
+    /// Runs a task that hears of the stop by [`stopping`](Self::stopping) and then finishes what it is at.
+    pub fn spawn_to_its_end(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
     }
 
     /// Waits until every task has ended.

@@ -14,8 +14,8 @@ const KEPT: usize = 16;
 /// One event that was passed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassedEvent {
-    /// Where it stands in the log.
-    pub position: Position,
+    /// Where it stands in the log, if that is known.
+    pub position: Option<Position>,
     /// Where that is, for example a stream and revision.
     pub place: String,
     /// What is wrong with it. Never a secret.
@@ -24,7 +24,7 @@ pub struct PassedEvent {
 
 impl fmt::Display for PassedEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "position {}, {}: {}", self.position, self.place, self.what)
+        write!(f, "{}: {}", self.place, self.what)
     }
 }
 
@@ -61,20 +61,20 @@ impl PassedOver {
         let place = format!("{} revision {}", recorded.stream, recorded.revision);
         self.note(
             follower,
-            PassedEvent { position: recorded.position, place, what: Chain(why).to_string() },
+            PassedEvent { position: Some(recorded.position), place, what: Chain(why).to_string() },
         );
     }
 
     /// Notes something in the log that cannot be read at all.
     pub fn note_poison(&self, follower: &str, poison: &Poison) {
         let (place, what) = (poison.place.clone(), poison.what.clone());
-        self.note(follower, PassedEvent { position: poison.position, place, what });
+        self.note(follower, PassedEvent { position: Some(poison.position), place, what });
     }
 
     fn note(&self, follower: &str, event: PassedEvent) {
         tracing::error!(
             follower,
-            position = event.position.0,
+            position = event.position.map(|position| position.0),
             place = event.place,
             error = event.what,
             "event passed over: it cannot be dealt with"

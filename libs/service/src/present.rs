@@ -22,7 +22,7 @@ pub const DISPLAY_NAME_FIELD: &str = "authenticator.display_name";
 ///
 /// # Errors
 /// Says that its name cannot be unsealed, other than for having been erased.
-pub fn authenticator(
+pub async fn authenticator(
     foundation: &Foundation,
     user: &User,
     state: &State,
@@ -44,7 +44,7 @@ pub fn authenticator(
     Ok(wire::Authenticator {
         authenticator_id: authenticator.id.to_string(),
         kind: authenticator.kind.to_string(),
-        display_name: display_name(foundation, user, authenticator)?,
+        display_name: display_name(foundation, user, authenticator).await?,
         status: status.into(),
         is_default: state.default_id() == Some(authenticator.id),
         created_at: Some(timestamp_to_wire(authenticator.started_at)),
@@ -75,7 +75,7 @@ pub fn throttles(challenges: &user_challenges::State, now: Timestamp) -> Vec<wir
     shown.collect()
 }
 
-fn display_name(
+async fn display_name(
     foundation: &Foundation,
     user: &User,
     authenticator: &Authenticator,
@@ -83,7 +83,8 @@ fn display_name(
     let Some(sealed) = &authenticator.display_name else {
         return Ok("Recovery codes".to_owned());
     };
-    match foundation.vault.unseal(&user.tenant, user.key, DISPLAY_NAME_FIELD, sealed) {
+    let vault = &foundation.vault;
+    match vault.unseal(&user.tenant, user.key, DISPLAY_NAME_FIELD, sealed).await {
         Ok(name) => Ok(String::from_utf8_lossy(name.expose()).into_owned()),
         Err(VaultError::Erased) => Ok(ERASED.to_owned()),
         Err(error) => Err(error.into()),

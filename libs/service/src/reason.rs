@@ -62,6 +62,13 @@ reasons! {
     LogUnavailable = "LOG_UNAVAILABLE", Unavailable, "Repeat with the same `request_id` after the delay in `RetryInfo`.";
     /// The store of data keys cannot be reached; nothing was changed.
     KeysUnavailable = "KEYS_UNAVAILABLE", Unavailable, "Repeat with the same `request_id` after the delay in `RetryInfo`.";
+    /// The service that the RPC belongs to cannot be reached from the process that was called, or does not answer in time;
+    /// the message says whether it may have been carried out.
+    ServiceUnavailable = "SERVICE_UNAVAILABLE", Unavailable, "Repeat with the same `request_id` after the delay in `RetryInfo`.";
+    /// The process that was called does not serve this RPC and was not told who does.
+    ServiceNotServed = "SERVICE_NOT_SERVED", Unimplemented, "Call the service itself, or name it in the setting `peers` of the process that was called.";
+    /// A process passed the RPC on to one that does not serve it; nothing was changed.
+    PeersMisconfigured = "PEERS_MISCONFIGURED", FailedPrecondition, "The operator mends the setting `peers` of the process that was called.";
     /// Stored data is damaged, or was written by a newer release.
     DataDamaged = "DATA_DAMAGED", DataLoss, "The operator runs `countersign doctor`.";
     /// The user was erased: what was sealed for them cannot be read any more.

@@ -9,14 +9,14 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use http::{HeaderValue, Request, Response, header::HeaderName};
+use http::{HeaderMap, HeaderValue, Request, Response, header::HeaderName};
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
 use tower::{Layer, Service};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::{Chain, Foundation, caller::Caller};
+use crate::{Chain, Foundation, caller::Caller, peers::FORWARDED_METADATA};
 
 /// Response metadata that names the request in the server's log and in the events that it caused.
 pub const CORRELATION_METADATA: &str = "countersign-correlation-id";
@@ -68,7 +68,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let id = self.foundation.new_id();
+        let id = given(request.headers()).unwrap_or_else(|| self.foundation.new_id());
         request.extensions_mut().insert(CorrelationId(id));
         let path = request.uri().path().to_owned();
         // At this level nobody pays for it who does not look closer: the line says the same.
@@ -91,6 +91,14 @@ where
             Ok(response)
         })
     }
+}
+
+/// Returns the id that a peer gave the request before it passed it on: both write their lines under it. Whoever sends one
+/// without being a peer only chooses the name of their own request.
+fn given(headers: &HeaderMap) -> Option<Uuid> {
+    let is_forwarded = headers.contains_key(FORWARDED_METADATA);
+    let id = is_forwarded.then(|| headers.get(CORRELATION_METADATA)).flatten()?;
+    Uuid::try_parse(id.to_str().ok()?).ok()
 }
 
 /// Writes the canonical line, with what lies underneath a failure. Without a status in the headers the call went well, or

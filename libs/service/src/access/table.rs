@@ -48,6 +48,7 @@ pub const ROWS: &[(&str, &[Role])] = &[
     ("/countersign.notification.v1.NotificationService/GetDelivery", AUDITS),
     ("/countersign.notification.v1.NotificationService/ListDeliveries", AUDITS),
     ("/countersign.policy.v1.PolicyService/EvaluateSignIn", VERIFIES),
+    ("/countersign.status.v1.StatusService/GetStatus", RUNS),
 ];
 
 /// Returns the roles that may call the RPC at `path`; `None` if it has no row.
