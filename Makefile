@@ -14,13 +14,18 @@ export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 APT_INSTALL = command -v apt-get >/dev/null || { echo "please install $(1) with your package manager" >&2; exit 1; }; \
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get install -y -q $(1) || { apt-get update -q && apt-get install -y -q $(1); }'
+# What runs in every setting, and in which one `make journeys` does.
+JOURNEYS := $(addprefix --test ,journey_audit journey_enrol_and_verify journey_recovery_codes journey_throttling concurrency)
+SETTING ?= single
 # nextest runs each test in a process of its own, and faster; without it plain `cargo test` runs the same tests.
 # Building it takes longer than the tests do, so it is used where it is and not installed.
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 ifeq ($(NEXTEST),yes)
 RUN_TESTS := $(CARGO) nextest run --workspace --locked --no-fail-fast
+RUN_JOURNEYS := $(CARGO) nextest run -p countersign-tests --locked --no-fail-fast $(JOURNEYS)
 else
 RUN_TESTS := $(CARGO) test --workspace --locked --no-fail-fast --lib --bins --tests
+RUN_JOURNEYS := $(CARGO) test -p countersign-tests --locked --no-fail-fast $(JOURNEYS)
 endif
 # Pages that are written by the code that they describe.
 GENERATED := docs/errors.md docs/events.md docs/access.md
@@ -29,17 +34,33 @@ GENERATED := docs/errors.md docs/events.md docs/access.md
 help: ## Print this
 	@echo "Countersign: a self-hosted, event-sourced MFA platform"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Start a server on ./data, show a whole sign-in against it, keep it running
 	$(CARGO) run --locked -p countersign -- demo --serve --data-dir data
 
+.PHONY: run-cluster
+run-cluster: $(TOOLS)/venv/.stamp ## Run three NATS servers and two replicas of every service, and a sign-in against them
+	$(CARGO) build --locked -p countersign
+	$(PYTHON) deploy/cluster/run.py --nats-server $(TOOLS)/venv/bin/nats-server \
+		--program "$$($(CARGO) metadata --no-deps --format-version 1 | $(PYTHON) -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/debug/countersign" \
+		$(CLUSTER_FLAGS)
+
 .PHONY: test
 test: tools proto-lint ## Run every test, with the tools and real servers they need
-	$(CARGO) build --locked -p countersign
+	$(CARGO) build --locked --workspace --bins
 	$(RUN_TESTS)
 	$(CARGO) test --workspace --locked --doc
+	$(MAKE) journeys SETTING=jetstream
+	$(MAKE) journeys SETTING=kurrentdb
+
+# The journeys do not know in which setting they run: in one process on the embedded log, which is how `make test` runs them
+# first, or over separate processes that share a log.
+.PHONY: journeys
+journeys: tools ## Run the journeys in one setting: SETTING=single, jetstream or kurrentdb
+	$(CARGO) build --locked --workspace --bins
+	COUNTERSIGN_TEST_SETTING=$(SETTING) $(RUN_JOURNEYS)
 
 .PHONY: fmt
 fmt: $(BUF) ## Format Rust and proto

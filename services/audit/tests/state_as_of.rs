@@ -25,7 +25,7 @@ async fn state(house: &House, seconds: i64) -> GetStateAsOfResponse {
 async fn history() -> House {
     let house = House::with_tenants(&["acme"]).await;
     let ada = house.user("acme", "ada");
-    let phone = name(&house.foundation, &ada, "Phone");
+    let phone = name(&house.foundation, &ada, "Phone").await;
     let facts = [
         (10, started(1, &phone, 10)),
         (20, confirmed(1, 20)),
@@ -144,7 +144,7 @@ async fn the_past_of_an_erased_user_keeps_its_form_and_loses_the_name() {
     let house = history().await;
     let before = state(&house, 40).await;
     let ada = house.user("acme", "ada");
-    house.foundation.vault.erase(&ada.tenant, ada.key).unwrap();
+    house.foundation.vault.erase(&ada.tenant, ada.key).await.unwrap();
     let mut expected = before.clone();
     expected.authenticators[0].display_name = "[erased]".to_owned();
     assert_ne!(expected, before);

@@ -31,9 +31,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec((0..18u8, 1..4u8, 0..6u32, 0..900i64), 0..60)
 }
 
-fn fact(house: &House, user: &User, (what, n, number, seconds): Step) -> Fact {
+async fn fact(house: &House, user: &User, (what, n, number, seconds): Step) -> Fact {
     match what {
-        0 => started(n, &name(&house.foundation, user, "Phone"), seconds),
+        0 => started(n, &name(&house.foundation, user, "Phone").await, seconds),
         1 | 2 => confirmed(n, seconds),
         3 => default_set(n),
         4 => suspended(n),
@@ -53,7 +53,12 @@ fn fact(house: &House, user: &User, (what, n, number, seconds): Step) -> Fact {
 }
 
 /// Folds by hand.
-fn fold(house: &House, user: &User, facts: &[(Fact, i64)], as_of: i64) -> GetStateAsOfResponse {
+async fn fold(
+    house: &House,
+    user: &User,
+    facts: &[(Fact, i64)],
+    as_of: i64,
+) -> GetStateAsOfResponse {
     let mut authenticators = user_authenticators::State::default();
     let mut challenges = user_challenges::State::default();
     let mut settings = tenant::State::default();
@@ -82,13 +87,15 @@ fn fold(house: &House, user: &User, facts: &[(Fact, i64)], as_of: i64) -> GetSta
             && at(as_of) < challenge.expires_at
     });
     let time = |instant: Timestamp| Some(timestamp_to_wire(instant));
-    let shown = authenticators.authenticators().iter().map(|authenticator| {
+    let mut shown = Vec::new();
+    for authenticator in authenticators.authenticators() {
         let house = &house.foundation;
-        present::authenticator(house, user, &authenticators, &challenges, authenticator).unwrap()
-    });
+        let one = present::authenticator(house, user, &authenticators, &challenges, authenticator);
+        shown.push(one.await.unwrap());
+    }
     GetStateAsOfResponse {
         as_of: Some(wire_at(as_of)),
-        authenticators: shown.collect(),
+        authenticators: shown,
         open_challenges: open
             .map(|open| OpenChallenge {
                 challenge_id: open.id.to_string(),
@@ -114,16 +121,19 @@ fn a_state_as_of_a_time_is_the_fold_of_what_was_recorded_until_then() {
         let tenant = format!("t{}", histories.fetch_add(1, Ordering::Relaxed));
         let user = house.user(&tenant, "ada");
         let mut facts = vec![(tenant_created(0), 0)];
-        facts.extend(steps.into_iter().map(|step| (fact(&house, &user, step), step.3)));
-        let told = runtime.block_on(async {
+        let (told, folded) = runtime.block_on(async {
+            for step in steps {
+                facts.push((fact(&house, &user, step).await, step.3));
+            }
             for (fact, seconds) in &facts {
                 house.record(&user, fact.clone(), *seconds).await;
             }
             let user_id = "ada".to_owned();
             let asked = GetStateAsOfRequest { user_id, as_of: Some(wire_at(as_of)) };
-            house.state_as_of(auditor(&tenant), asked).await
+            let told = house.state_as_of(auditor(&tenant), asked).await;
+            (told, fold(&house, &user, &facts, as_of).await)
         });
-        prop_assert_eq!(told.unwrap(), fold(&house, &user, &facts, as_of));
+        prop_assert_eq!(told.unwrap(), folded);
         Ok(())
     });
     outcome.unwrap();

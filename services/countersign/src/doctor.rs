@@ -1,14 +1,19 @@
-//! Checks of a data directory that no server has open. The command line shows their progress and findings.
+//! Checks of a data directory that no server has open, and of what services share. The command line shows their progress
+//! and findings.
 
 use std::{os::unix::fs::PermissionsExt as _, path::Path};
 
 use anyhow::Context as _;
 use countersign_domain::catalog;
 use countersign_eventlog::embedded::{self, EmbeddedLog, EmbeddedOptions, VerifyReport};
-use countersign_eventsourcing::{EventLog as _, Filter, FollowItem, Poison};
+use countersign_eventsourcing::{EventLog, Filter, FollowItem, Poison};
+use countersign_keys::KeyReport;
 use futures_util::TryStreamExt as _;
 
-use crate::serve::{FIRST_KEY_FILE, KEYS_DIRECTORY};
+use crate::{
+    World,
+    serve::{Config, FIRST_KEY_FILE, Installation, KEYS_DIRECTORY},
+};
 
 /// How many events are decoded between two reports of progress.
 const PROGRESS_INTERVAL: u64 = 4_096;
@@ -75,9 +80,33 @@ pub(crate) async fn run(
         progress(Progress { step: "reading the log again", done, total });
     })?;
     findings.extend(log_findings(&report));
-    findings.extend(event_findings(data_dir, report.events, progress).await?);
+    let path = data_dir.to_owned();
+    let open = move || EmbeddedLog::open(&path, EmbeddedOptions::default());
+    let log = tokio::task::spawn_blocking(open).await??;
+    let events = event_findings(&log, report.events, progress).await;
+    log.close().await;
+    findings.extend(events?);
     findings.extend(key_findings(data_dir, progress)?);
     findings.extend(first_key_finding(data_dir));
+    Ok(findings)
+}
+
+/// Looks over what services share, while they may go on: every event of the log, and every data key.
+///
+/// # Errors
+/// Says what does not answer or is missing.
+pub(crate) async fn run_shared(
+    config: &Config,
+    progress: &mut (dyn FnMut(Progress<'_>) + Send),
+) -> anyhow::Result<Vec<Finding>> {
+    let installation = Installation::join(config, World::default()).await?;
+    // How many events a shared log has nobody knows before they are counted.
+    let mut findings = event_findings(&*installation.foundation.log, 0, progress).await?;
+    let keys_dir = config.shared_keys_dir();
+    let report = installation.verify_keys(&keys_dir, |done, total| {
+        progress(Progress { step: "unwrapping keys", done, total });
+    });
+    findings.extend(findings_of_keys(&report.await.context("the keys in NATS")?));
     Ok(findings)
 }
 
@@ -89,13 +118,10 @@ fn log_findings(report: &VerifyReport) -> Vec<Finding> {
 
 /// Decodes every event, as a start of every reader would.
 async fn event_findings(
-    data_dir: &Path,
+    log: &dyn EventLog,
     total: u64,
     progress: &mut (dyn FnMut(Progress<'_>) + Send),
 ) -> anyhow::Result<Vec<Finding>> {
-    let path = data_dir.to_owned();
-    let open = move || EmbeddedLog::open(&path, EmbeddedOptions::default());
-    let log = tokio::task::spawn_blocking(open).await??;
     let mut items = log.follow(&Filter::default(), None).await?;
     let mut problems = Vec::new();
     let mut done = 0;
@@ -130,8 +156,6 @@ async fn event_findings(
             }
         }
     }
-    drop(items);
-    log.close().await;
     Ok(Finding::of_problems("events", format!("{done} events can be read"), &problems))
 }
 
@@ -144,9 +168,13 @@ fn key_findings(
         progress(Progress { step: "unwrapping keys", done, total });
     });
     let report = report.with_context(|| format!("the keys in {}", directory.display()))?;
+    Ok(findings_of_keys(&report))
+}
+
+fn findings_of_keys(report: &KeyReport) -> Vec<Finding> {
     let seen = format!("{} data keys, {} erased", report.keys, report.erased);
     let problems: Vec<_> = report.problems.iter().map(ToString::to_string).collect();
-    Ok(Finding::of_problems("keys", seen, &problems))
+    Finding::of_problems("keys", seen, &problems)
 }
 
 /// The first key may be gone, as it should be once others are in use; but nobody else may read it.

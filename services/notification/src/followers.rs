@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use countersign_eventsourcing::{
-    CheckpointStore, MemoryCheckpoints, Projection, Reactor, run_projection,
-};
+use countersign_bus::{Bus, ConsumerReport};
+use countersign_eventsourcing::Reactor;
 use countersign_providers::Messenger;
-use countersign_service::{Foundation, PassedOver, lifecycle::Lifecycle};
+use countersign_service::{
+    Board, FollowerReport, Foundation, PassedEvent, PassedOver, lifecycle::Lifecycle,
+};
 
 use crate::{AccountNotices, Deliveries, DeliverySender};
 
-/// The two reactors and the read model. Of all processes over one log, only one may run the reactors: two would send
-/// the same message at the same time.
+/// The two reactors and the read model.
 #[derive(Debug)]
 pub struct Followers {
     foundation: Arc<Foundation>,
@@ -48,26 +48,50 @@ impl Followers {
             .sum()
     }
 
-    /// Runs them until `lifecycle` stops. Reactors without a checkpoint begin at the log's beginning.
-    pub fn spawn(&self, lifecycle: &Lifecycle, checkpoints: &Arc<dyn CheckpointStore>) {
+    /// Runs them until `lifecycle` stops, and puts them on `board`. The reactors run on the bus, which sees to it that of
+    /// all replicas one at a time acts because of an event.
+    pub fn spawn(&self, lifecycle: &Lifecycle, bus: &Arc<dyn Bus>, board: &Board) {
         let reactors: [Arc<dyn Reactor>; 2] =
             [Arc::clone(&self.notices) as _, Arc::clone(&self.sender) as _];
         for reactor in reactors {
-            let log = Arc::clone(&self.foundation.log);
-            lifecycle.spawn_reactor(log, reactor, Arc::clone(checkpoints));
+            let (bus, stop) = (Arc::clone(bus), lifecycle.stopping());
+            lifecycle.spawn_to_its_end(async move { bus.run(reactor, stop).await });
         }
-        self.spawn_projection(lifecycle);
-    }
-
-    fn spawn_projection(&self, lifecycle: &Lifecycle) {
-        let foundation = Arc::clone(&self.foundation);
-        let projection: Arc<dyn Projection> = Arc::clone(&self.deliveries) as _;
-        // The read model lives in memory, so its checkpoint must not outlive it.
-        let checkpoints = Arc::new(MemoryCheckpoints::default());
-        lifecycle.spawn_follower(move || {
-            let (foundation, projection) = (Arc::clone(&foundation), Arc::clone(&projection));
-            let checkpoints = Arc::clone(&checkpoints);
-            async move { run_projection(&foundation.log, &*projection, &*checkpoints).await }
+        let (bus, notices, sender) =
+            (Arc::clone(bus), Arc::clone(&self.notices), Arc::clone(&self.sender));
+        board.add(move || {
+            let passed_over =
+                [(notices.name(), notices.passed_over()), (sender.name(), sender.passed_over())];
+            bus.reports().into_iter().map(|report| shown(report, &passed_over)).collect()
         });
+        let passed_over = Deliveries::passed_over;
+        board.run_projection(
+            lifecycle,
+            &self.foundation,
+            Arc::clone(&self.deliveries),
+            passed_over,
+        );
+    }
+}
+
+/// Shows how far a reactor has come. A reactor never keeps its service from being ready: what waits for it is done later.
+fn shown(report: ConsumerReport, passed_over: &[(&str, &PassedOver)]) -> FollowerReport {
+    let known = passed_over.iter().find(|(name, _)| *name == report.name).map(|(_, known)| known);
+    let mut newest = known.map(|known| known.newest()).unwrap_or_default();
+    newest.extend(report.newest_parked.into_iter().map(|parked| PassedEvent {
+        position: None,
+        place: parked.place,
+        what: parked.reason,
+    }));
+    FollowerReport {
+        name: report.name,
+        caught_up: true,
+        standing_by: false,
+        position: report.position,
+        delay: None,
+        passed_over: known.map_or(0, |known| known.count()) + report.parked,
+        newest_passed_over: newest,
+        pending: report.pending,
+        trouble: report.trouble,
     }
 }

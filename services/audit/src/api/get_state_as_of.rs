@@ -17,24 +17,18 @@ impl AuditApi {
         let as_of = convert::instant("as_of", message.as_of.as_ref())?;
         let state = state_as_of(&self.foundation, &user, as_of).await?;
         let StateAsOf { as_of, authenticators, challenges, requirement, events_folded } = &state;
-        let show = |authenticator| {
-            present::authenticator(
-                &self.foundation,
-                &user,
-                authenticators,
-                challenges,
-                authenticator,
-            )
-        };
+        let foundation = &self.foundation;
+        let mut shown = Vec::with_capacity(authenticators.authenticators().len());
+        for one in authenticators.authenticators() {
+            shown.push(
+                present::authenticator(foundation, &user, authenticators, challenges, one).await?,
+            );
+        }
         let requirement =
             requirement.map_or(common::MfaRequirement::Unspecified, convert::requirement_to_wire);
         Ok(wire::GetStateAsOfResponse {
             as_of: Some(timestamp_to_wire(*as_of)),
-            authenticators: authenticators
-                .authenticators()
-                .iter()
-                .map(show)
-                .collect::<Result<_, _>>()?,
+            authenticators: shown,
             open_challenges: challenges.pending(*as_of).map(convert::open_challenge).collect(),
             throttles: present::throttles(challenges, *as_of),
             mfa_requirement: requirement.into(),

@@ -61,9 +61,9 @@ pub fn requirement_set(requirement: MfaRequirement) -> Fact {
 }
 
 /// Seals what a user calls an authenticator.
-pub fn name(foundation: &Foundation, user: &User, name: &str) -> Sealed {
+pub async fn name(foundation: &Foundation, user: &User, name: &str) -> Sealed {
     let vault = &foundation.vault;
-    vault.seal(&user.tenant, user.key, DISPLAY_NAME_FIELD, name.as_bytes()).unwrap()
+    vault.seal(&user.tenant, user.key, DISPLAY_NAME_FIELD, name.as_bytes()).await.unwrap()
 }
 
 /// A sealed value that nobody opens.

@@ -154,7 +154,8 @@ impl Judge<'_> {
         let sealed = authenticator.record.as_ref();
         let sealed = sealed.ok_or_else(|| self.rejected(Rejection::NotAllowed))?;
         let User { tenant, key } = self.user;
-        let record = self.foundation.vault.unseal(tenant, *key, seals::RECORD, sealed)?;
+        let vault = &self.foundation.vault;
+        let record = vault.unseal(tenant, *key, seals::RECORD, sealed).await?;
         let settings = seals::factor_settings(self.settings, &authenticator.kind);
         let verdict = if &*authenticator.kind == RECOVERY_CODE_KIND {
             let code = SecretString::new(code.to_owned());

@@ -9,6 +9,7 @@ use countersign_proto::{
     challenge::challenge_service_client::ChallengeServiceClient,
     enrollment::enrollment_service_client::EnrollmentServiceClient,
     policy::policy_service_client::PolicyServiceClient,
+    status::status_service_client::StatusServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -103,6 +104,10 @@ impl Connection {
 
     pub(crate) fn enrollment(&self) -> EnrollmentServiceClient<Service> {
         EnrollmentServiceClient::with_interceptor(self.channel.clone(), self.credentials.clone())
+    }
+
+    pub(crate) fn status(&self) -> StatusServiceClient<Service> {
+        StatusServiceClient::with_interceptor(self.channel.clone(), self.credentials.clone())
     }
 
     pub(crate) fn policy(&self) -> PolicyServiceClient<Service> {

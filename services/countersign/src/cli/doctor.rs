@@ -1,6 +1,4 @@
-//! `countersign doctor`: looks a data directory over while no server has it open.
-
-use std::path::PathBuf;
+//! `countersign doctor`: looks a data directory over while no server has it open, or what services share.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -8,26 +6,33 @@ use super::{
     Failure, Screen,
     screen::{ALERT, HEADING},
 };
-use crate::doctor::{self, Finding, Progress};
+use crate::{
+    doctor::{self, Finding, Progress},
+    serve::{Config, EngineChoice, Flags},
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The data directory
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    data_dir: PathBuf,
+    #[command(flatten)]
+    flags: Flags,
 }
 
-pub(crate) async fn run(args: &Args, screen: &mut Screen) -> Result<(), Failure> {
+pub(crate) async fn run(args: Args, screen: &mut Screen) -> Result<(), Failure> {
+    let config = Config::load(args.flags).map_err(|error| Failure::Unchecked(error.into()))?;
     // Standard error, so that findings can be redirected; nothing is drawn where that is no terminal.
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{msg} [{bar:40}] {human_pos}/{human_len} {eta}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let findings = doctor::run(&args.data_dir, &mut |progress: Progress<'_>| {
+    let mut show = |progress: Progress<'_>| {
         bar.set_message(progress.step.to_owned());
         bar.set_length(progress.total);
         bar.set_position(progress.done);
-    })
-    .await;
+    };
+    let findings = if config.event_log == EngineChoice::Embedded {
+        doctor::run(&config.data_dir, &mut show).await
+    } else {
+        doctor::run_shared(&config, &mut show).await
+    };
     bar.finish_and_clear();
     let findings = findings.map_err(Failure::Unchecked)?;
     for finding in &findings {

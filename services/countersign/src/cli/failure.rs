@@ -50,12 +50,23 @@ pub(crate) enum Failure {
     /// The server ended with an error.
     #[error("the server ended with an error")]
     Serving(anyhow::Error),
+    /// The process is there and does not serve yet.
+    #[error("it is not ready: catching up with the log: {0}")]
+    NotReady(String),
     /// A data directory cannot be checked.
-    #[error("the data directory cannot be checked")]
+    #[error("what is kept cannot be checked")]
     Unchecked(anyhow::Error),
     /// The check of a data directory found damage.
-    #[error("the data directory is not sound")]
+    #[error("what is kept is not sound")]
     Unsound(anyhow::Error),
+    /// An event log cannot be opened, read or written, or is not what it should be.
+    #[error("{doing} failed")]
+    Log {
+        /// What was being done, for example "copying the log".
+        doing: &'static str,
+        /// Why.
+        source: anyhow::Error,
+    },
 }
 
 impl Failure {
@@ -105,7 +116,10 @@ impl Failure {
                 format!("{self}: {source}")
             }
             Self::Output(source) => format!("{self}: {source}"),
-            Self::Serving(source) | Self::Unchecked(source) | Self::Unsound(source) => {
+            Self::Serving(source)
+            | Self::Unchecked(source)
+            | Self::Unsound(source)
+            | Self::Log { source, .. } => {
                 details = source.chain().skip(1).map(ToString::to_string).collect();
                 format!("{self}: {source}")
             }
@@ -113,7 +127,7 @@ impl Failure {
                 hints.push("see: countersign --help".to_owned());
                 self.to_string()
             }
-            Self::Unexpected(_) => self.to_string(),
+            Self::Unexpected(_) | Self::NotReady(_) => self.to_string(),
         };
         let mut lines = vec![format!("{ERROR}error:{ERROR:#} {headline}")];
         lines.extend(details.into_iter().map(|detail| format!("  {detail}")));

@@ -1,6 +1,6 @@
 //! The command line: one file per subcommand, and what they share.
 //!
-//! Everything but `serve`, `doctor` and `completions` is an ordinary client of the gRPC API: it can do nothing that
+//! Everything but `serve`, `init`, `doctor` and `completions` is an ordinary client of the gRPC API: it can do nothing that
 //! another program with the same key cannot.
 
 mod ambient;
@@ -12,9 +12,12 @@ mod demo;
 mod doctor;
 mod failure;
 pub(crate) mod global;
+mod init;
 mod keys;
+mod log;
 mod schema;
 pub(crate) mod screen;
+mod status;
 mod tenants;
 mod users;
 mod when;
@@ -23,6 +26,8 @@ pub(crate) mod words;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::World;
 
 pub(crate) use ambient::{fresh_request_id, now};
 pub(crate) use audit::replay_as_table;
@@ -50,8 +55,10 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start all services in this process, over the embedded log
-    Serve(crate::serve::Flags),
+    /// Start all services in this process, or one of them
+    Serve(Box<crate::serve::Args>),
+    /// Make what services over a shared log need: streams, keys and the first API key
+    Init(Box<crate::serve::Flags>),
     /// Replay, follow and explain what happened
     Audit(audit::Args),
     /// Look at a user
@@ -62,8 +69,12 @@ enum Command {
     Tenants(tenants::Args),
     /// Issue, list and revoke API keys
     Keys(keys::Args),
-    /// Check a data directory that no server has open
-    Doctor(doctor::Args),
+    /// Say how the process behind an address does
+    Status(status::Args),
+    /// Check a data directory that no server has open, or the log and keys that services share
+    Doctor(Box<doctor::Args>),
+    /// Copy an event log into another one, whatever their engines, and compare logs
+    Log(log::Args),
     /// Enrol, challenge and verify against a server, as a platform would
     Demo(demo::Args),
     /// Print a completion script for a shell
@@ -71,17 +82,20 @@ enum Command {
 }
 
 /// Runs one command line to its end and says how it went.
-pub(crate) async fn run(cli: Cli) -> ExitCode {
+pub(crate) async fn run(cli: Cli, world: World) -> ExitCode {
     cli.global.color.apply();
     let mut screen = Screen::stdout(cli.global.json);
     let outcome = match cli.command {
-        Command::Serve(flags) => crate::serve::run(flags).await.map_err(Failure::Serving),
+        Command::Serve(args) => crate::serve::run(*args, world).await.map_err(Failure::Serving),
+        Command::Init(flags) => init::run(*flags, world, &mut screen).await,
         Command::Audit(args) => audit::run(args, &cli.global, &mut screen).await,
         Command::Users(args) => users::run(args, &cli.global, &mut screen).await,
         Command::Authenticators(args) => authenticators::run(args, &cli.global, &mut screen).await,
         Command::Tenants(args) => tenants::run(args, &cli.global, &mut screen).await,
         Command::Keys(args) => keys::run(args, &cli.global, &mut screen).await,
-        Command::Doctor(args) => doctor::run(&args, &mut screen).await,
+        Command::Status(args) => status::run(args, &cli.global, &mut screen).await,
+        Command::Doctor(args) => doctor::run(*args, &mut screen).await,
+        Command::Log(args) => log::run(args, &mut screen).await,
         Command::Demo(args) => demo::run(args, &cli.global, &mut screen).await,
         Command::Completions(args) => completions::run(&args, &mut screen),
     };

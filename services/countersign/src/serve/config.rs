@@ -1,12 +1,18 @@
 //! How to serve: defaults, then a YAML file, then the environment, then flags. `deploy/config/countersign.yaml` says what
 //! each setting is for.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
 use config::FileFormat;
-use countersign_service::telemetry::LogFormat;
+use countersign_nats::NatsSettings;
+use countersign_service::{
+    peers::{PeerAddressError, PeerAddresses},
+    telemetry::LogFormat,
+};
 use serde::Deserialize;
+
+use super::{Flags, ServiceName};
 
 /// Longest limit that can be set for a request.
 const LONGEST_REQUEST_SECONDS: u32 = 300;
@@ -17,8 +23,17 @@ const LONGEST_REQUEST_SECONDS: u32 = 300;
 pub struct Config {
     /// Where to listen; port 0 takes a free one. Default `127.0.0.1:7443`.
     pub listen: SocketAddr,
-    /// Where the log, the keys and the first API key are kept. Default `data`.
+    /// Where the embedded log, the keys and the first API key are kept. Default `data`.
     pub data_dir: PathBuf,
+    /// What keeps the event log: `embedded`, `jetstream`, or a connection string of KurrentDB. Default `embedded`.
+    pub event_log: EngineChoice,
+    /// Where the keys are that all replicas share; `keys` in the data directory if absent. Only for logs that are not
+    /// embedded.
+    pub keys_dir: Option<PathBuf>,
+    /// NATS: the bus, the shared data keys, and the log `jetstream`. Not used with the embedded log.
+    pub nats: NatsConfig,
+    /// Where the other services are, each with the addresses of its replicas.
+    pub peers: BTreeMap<ServiceName, Vec<String>>,
     /// Whether providers for development may be used. Default `development`.
     pub mode: Mode,
     /// Who issues assertions: with a slash and the tenant it becomes their `iss`. Default `http://localhost:7443`.
@@ -37,6 +52,66 @@ pub struct LogConfig {
     pub format: LogFormat,
     /// Which lines, as directives such as `info,countersign_eventlog=debug`. Default `info`.
     pub filter: String,
+}
+
+/// Settings of NATS.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NatsConfig {
+    /// Addresses of servers; any one that answers will do. Default `nats://127.0.0.1:4222`.
+    pub servers: Vec<String>,
+    /// A credentials file of whoever may use them.
+    pub credentials: Option<PathBuf>,
+    /// On how many servers `init` keeps each stream, 1 to 5. Default 3.
+    pub replicas: u8,
+    /// Begins the names of all streams and subjects. Default `countersign`.
+    pub prefix: String,
+}
+
+/// What keeps the event log.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum EngineChoice {
+    /// A directory of one process that serves everything.
+    Embedded,
+    /// NATS JetStream.
+    JetStream,
+    /// KurrentDB at a connection string, which may hold a password.
+    KurrentDb(String),
+}
+
+impl EngineChoice {
+    /// Returns the engine's name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::JetStream => "jetstream",
+            Self::KurrentDb(_) => "kurrentdb",
+        }
+    }
+}
+
+impl std::fmt::Debug for EngineChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl TryFrom<String> for EngineChoice {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let schemes = ["kurrentdb://", "kurrentdb+discover://", "esdb://", "esdb+discover://"];
+        match text.as_str() {
+            "embedded" => Ok(Self::Embedded),
+            "jetstream" => Ok(Self::JetStream),
+            _ if schemes.iter().any(|scheme| text.starts_with(scheme)) => Ok(Self::KurrentDb(text)),
+            _ => Err("must be embedded, jetstream or a connection string such as \
+                      kurrentdb://host:2113?tls=false"
+                .to_owned()),
+        }
+    }
 }
 
 /// What the server is for.
@@ -64,6 +139,10 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7443)),
             data_dir: PathBuf::from("data"),
+            event_log: EngineChoice::Embedded,
+            keys_dir: None,
+            nats: NatsConfig::default(),
+            peers: BTreeMap::new(),
             mode: Mode::Development,
             issuer: "http://localhost:7443".to_owned(),
             request_timeout_seconds: 10,
@@ -72,46 +151,20 @@ impl Default for Config {
     }
 }
 
-impl Default for LogConfig {
+impl Default for NatsConfig {
     fn default() -> Self {
-        Self { format: LogFormat::Text, filter: "info".to_owned() }
+        Self {
+            servers: vec!["nats://127.0.0.1:4222".to_owned()],
+            credentials: None,
+            replicas: 3,
+            prefix: "countersign".to_owned(),
+        }
     }
 }
 
-/// Settings given with the command, each of which also has a variable in the environment.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct Flags {
-    /// YAML file with settings; the other flags go before it
-    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_CONFIG")]
-    config: Option<PathBuf>,
-    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:7443]
-    #[arg(long, value_name = "ADDRESS", env = "COUNTERSIGN_LISTEN")]
-    listen: Option<SocketAddr>,
-    /// Where the log, the keys and the first API key are kept [default: data]
-    #[arg(long, value_name = "DIR", env = "COUNTERSIGN_DATA_DIR")]
-    data_dir: Option<PathBuf>,
-    /// What the server is for [default: development]
-    #[arg(long, value_enum, env = "COUNTERSIGN_MODE")]
-    mode: Option<Mode>,
-    /// Who issues assertions [default: http://localhost:7443]
-    #[arg(long, value_name = "URL", env = "COUNTERSIGN_ISSUER")]
-    issuer: Option<String>,
-    /// How long a request may take, in seconds [default: 10]
-    #[arg(long, value_name = "SECONDS", env = "COUNTERSIGN_REQUEST_TIMEOUT_SECONDS")]
-    request_timeout_seconds: Option<u32>,
-    /// Form of the log's lines [default: text]
-    #[arg(long, value_parser = log_format, value_name = "FORMAT", env = "COUNTERSIGN_LOG_FORMAT")]
-    log_format: Option<LogFormat>,
-    /// Which lines are logged [default: info]
-    #[arg(long, value_name = "DIRECTIVES", env = "COUNTERSIGN_LOG_FILTER")]
-    log_filter: Option<String>,
-}
-
-fn log_format(text: &str) -> Result<LogFormat, &'static str> {
-    match text {
-        "text" => Ok(LogFormat::Text),
-        "json" => Ok(LogFormat::Json),
-        _ => Err("must be text or json"),
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".to_owned() }
     }
 }
 
@@ -153,6 +206,23 @@ impl Config {
         }
         given(&mut config.listen, flags.listen);
         given(&mut config.data_dir, flags.data_dir);
+        if let Some(text) = flags.event_log {
+            let wrong = |problem| ConfigError::Setting { setting: "event_log", problem };
+            config.event_log = text.try_into().map_err(wrong)?;
+        }
+        if flags.keys_dir.is_some() {
+            config.keys_dir = flags.keys_dir;
+        }
+        if !flags.nats.is_empty() {
+            config.nats.servers = flags.nats;
+        }
+        given(&mut config.nats.replicas, flags.nats_replicas);
+        if !flags.peers.is_empty() {
+            config.peers.clear();
+        }
+        for (service, address) in flags.peers {
+            config.peers.entry(service).or_default().push(address);
+        }
         given(&mut config.mode, flags.mode);
         given(&mut config.issuer, flags.issuer);
         given(&mut config.request_timeout_seconds, flags.request_timeout_seconds);
@@ -184,7 +254,41 @@ impl Config {
             let form = "must be a URL without a slash at its end, such as https://mfa.example.com";
             return wrong("issuer", form.to_owned());
         }
+        if !(1..=5).contains(&self.nats.replicas) {
+            return wrong("nats.replicas", "must be 1 to 5".to_owned());
+        }
+        if self.nats.servers.is_empty() {
+            return wrong("nats.servers", "must name at least one server".to_owned());
+        }
+        let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if self.nats.prefix.is_empty() || !self.nats.prefix.bytes().all(is_name) {
+            return wrong(
+                "nats.prefix",
+                "must have lower-case letters, digits and '-' only".to_owned(),
+            );
+        }
         Ok(())
+    }
+
+    /// Returns where the other services are.
+    ///
+    /// # Errors
+    /// Names the service and the address that cannot be used.
+    pub fn peer_addresses(&self) -> Result<PeerAddresses, PeerAddressError> {
+        PeerAddresses::parse(self.peers.iter().map(|(name, addresses)| (name.as_str(), addresses)))
+    }
+
+    /// Returns how to reach NATS.
+    #[must_use]
+    pub fn nats_settings(&self) -> NatsSettings {
+        let NatsConfig { servers, credentials, replicas, prefix } = self.nats.clone();
+        NatsSettings { servers, credentials, replicas, prefix }
+    }
+
+    /// Returns where the keys are that all replicas share.
+    #[must_use]
+    pub fn shared_keys_dir(&self) -> PathBuf {
+        self.keys_dir.clone().unwrap_or_else(|| self.data_dir.join(super::KEYS_DIRECTORY))
     }
 
     /// Returns how long a request may take.

@@ -1,129 +1,221 @@
-//! What lies in a data directory, open: the log, the keys, and the foundation that use cases stand on.
+//! What servers stand on, open: the log, the keys, the bus, and the foundation that use cases are called with.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::{Path, PathBuf},
-    sync::Arc,
+    fmt, fs::DirBuilder, os::unix::fs::DirBuilderExt as _, path::Path, sync::Arc, time::Duration,
 };
 
 use anyhow::Context as _;
-use countersign_core::{Clock, Rng, SecretString};
-use countersign_enrollment::{BootstrapError, bootstrap};
-use countersign_eventlog::embedded::{EmbeddedLog, EmbeddedOptions};
-use countersign_eventsourcing::{CheckpointStore, EventLog, SnapshotStore};
-use countersign_keys::{AssertionKey, LocalKeys};
-use countersign_service::{Chain, Foundation, FoundationParts};
+use countersign_bus::{Bus, DEFAULT_MAX_AGE, InProcessBus, NatsBus, Publisher, PublisherSettings};
+use countersign_core::Rng;
+use countersign_eventlog::{
+    embedded::{EmbeddedLog, EmbeddedOptions},
+    jetstream::JetStreamLog,
+    kurrentdb::KurrentDbLog,
+};
+use countersign_eventsourcing::{EventLog, NoSnapshots, SnapshotStore};
+use countersign_keys::{AssertionKey, KeyReport, LocalKeys, SharedKeys, UserVault, verify_shared};
+use countersign_nats::Nats;
+use countersign_service::{Foundation, FoundationParts};
 
-/// Where the first API key is written, in the data directory.
-pub const FIRST_KEY_FILE: &str = "first-key";
+use super::{Config, EngineChoice, first_key::make_first_key};
+use crate::World;
 
 /// Where the keys are kept, in the data directory.
 pub const KEYS_DIRECTORY: &str = "keys";
 
-/// A data directory, open. Only one process at a time can have it.
-#[derive(Debug)]
+/// How long a start waits for NATS. An orchestrator starts everything at once.
+const NATS_WITHIN: Duration = Duration::from_secs(30);
+
+/// What servers stand on.
 pub struct Installation {
     /// What use cases stand on.
     pub foundation: Arc<Foundation>,
     /// Whether this was the first start, which made the first API key.
     pub is_new: bool,
-    log: Arc<EmbeddedLog>,
-    keys: LocalKeys,
+    /// The engine of the log.
+    pub event_log: &'static str,
+    /// Runs what acts because of events.
+    pub bus: Arc<dyn Bus>,
+    /// Copies the log to the bus; `None` where reactors follow the log itself.
+    pub publisher: Option<Arc<Publisher>>,
+    signing_key: Arc<AssertionKey>,
+    nats: Option<Nats>,
+    embedded: Option<Arc<EmbeddedLog>>,
+}
+
+impl fmt::Debug for Installation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Installation").field("event_log", &self.event_log).finish_non_exhaustive()
+    }
 }
 
 impl Installation {
-    /// Opens `directory`, making whatever is missing in it.
+    /// Opens the data directory of a single process, making whatever is missing in it. Only one process at a time can
+    /// have it.
     ///
     /// # Errors
     /// Says what cannot be opened and why, for example that another process has it.
-    pub async fn open(
-        directory: &Path,
-        clock: Arc<dyn Clock>,
-        rng: Arc<dyn Rng>,
-    ) -> anyhow::Result<Self> {
-        let path = directory.to_owned();
-        let keys_rng = Arc::clone(&rng);
-        let opened = tokio::task::spawn_blocking(move || open_files(&path, keys_rng));
+    pub async fn open(directory: &Path, world: World) -> anyhow::Result<Self> {
+        let (path, rng) = (directory.to_owned(), Arc::clone(&world.rng));
+        let opened = tokio::task::spawn_blocking(move || open_files(&path, rng));
         let (log, keys) = opened.await.context("opening was interrupted")??;
         let log = Arc::new(log);
-        let foundation = Arc::new(Foundation::new(FoundationParts {
-            log: Arc::clone(&log) as Arc<dyn EventLog>,
-            snapshots: Arc::clone(&log) as Arc<dyn SnapshotStore>,
-            vault: keys.vault(),
-            clock,
-            rng,
-        }));
-        let first_key = directory.join(FIRST_KEY_FILE);
-        let kept = bootstrap(&foundation, |key| keep_first_key(&first_key, key)).await;
-        let is_new = kept.map_err(|error| match error {
-            BootstrapError::Api(error) => {
-                let below = error.source.as_deref().map(|source| Chain(source).to_string());
-                let below = below.map_or_else(String::new, |below| format!(": {below}"));
-                anyhow::anyhow!("the first start failed: {}{below}", error.message)
-            }
-            BootstrapError::Keep(error) => anyhow::Error::new(error)
-                .context(format!("cannot write the first API key to {}", first_key.display())),
-        })?;
-        Ok(Self { foundation, is_new, log, keys })
+        let snapshots = Arc::clone(&log) as Arc<dyn SnapshotStore>;
+        let foundation = foundation(Arc::clone(&log) as _, snapshots, keys.vault(), world);
+        let is_new = make_first_key(&foundation, directory).await?;
+        let bus = InProcessBus::new(Arc::clone(&log) as _, Arc::clone(&log) as _);
+        Ok(Self {
+            foundation,
+            is_new,
+            event_log: EngineChoice::Embedded.name(),
+            bus: Arc::new(bus),
+            publisher: None,
+            signing_key: keys.signing_key(),
+            nats: None,
+            embedded: Some(log),
+        })
     }
 
-    /// Returns where followers keep how far they have come.
-    #[must_use]
-    pub fn checkpoints(&self) -> Arc<dyn CheckpointStore> {
-        Arc::clone(&self.log) as Arc<dyn CheckpointStore>
+    /// Opens what [`init`](Self::init) made, as one of any number of replicas.
+    ///
+    /// # Errors
+    /// Says what does not answer or is missing, and what to do.
+    pub async fn join(config: &Config, world: World) -> anyhow::Result<Self> {
+        let nats = connect(config).await?;
+        let log: Arc<dyn EventLog> = match &config.event_log {
+            EngineChoice::Embedded => return Err(not_shared()),
+            EngineChoice::JetStream => Arc::new(JetStreamLog::open(nats.clone()).await?),
+            EngineChoice::KurrentDb(url) => Arc::new(KurrentDbLog::open(url).await?),
+        };
+        let rng = Arc::clone(&world.rng);
+        let keys = SharedKeys::open(&config.shared_keys_dir(), &nats, rng).await?;
+        let bus = NatsBus::open(nats.clone()).await?;
+        Ok(Self::shared(config, log, &keys, (nats, bus), world))
+    }
+
+    /// Makes what is missing for services over a shared log: its streams, the bus, the keys in a directory of this
+    /// machine, and the first API key. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// Says what cannot be made, or does not belong to the rest.
+    pub async fn init(config: &Config, world: World) -> anyhow::Result<Self> {
+        make_private(&config.data_dir)?;
+        let nats = connect(config).await?;
+        let log: Arc<dyn EventLog> = match &config.event_log {
+            EngineChoice::Embedded => return Err(not_shared()),
+            EngineChoice::JetStream => Arc::new(JetStreamLog::create(nats.clone()).await?),
+            EngineChoice::KurrentDb(url) => Arc::new(KurrentDbLog::open(url).await?),
+        };
+        let rng = Arc::clone(&world.rng);
+        let keys = SharedKeys::create(&config.shared_keys_dir(), &nats, rng).await?;
+        let bus = NatsBus::create(nats.clone(), DEFAULT_MAX_AGE).await?;
+        let mut made = Self::shared(config, log, &keys, (nats, bus), world);
+        made.is_new = make_first_key(&made.foundation, &config.data_dir).await?;
+        Ok(made)
+    }
+
+    fn shared(
+        config: &Config,
+        log: Arc<dyn EventLog>,
+        keys: &SharedKeys,
+        (nats, bus): (Nats, NatsBus),
+        world: World,
+    ) -> Self {
+        let publisher = Publisher::new(bus.clone(), Arc::clone(&log), PublisherSettings::default());
+        Self {
+            // Users' streams are short; what a snapshot would spare is not worth a store that replicas share.
+            foundation: foundation(log, Arc::new(NoSnapshots), keys.vault(), world),
+            is_new: false,
+            event_log: config.event_log.name(),
+            publisher: Some(Arc::new(publisher)),
+            bus: Arc::new(bus),
+            signing_key: keys.signing_key(),
+            nats: Some(nats),
+            embedded: None,
+        }
     }
 
     /// Returns the key that signs assertions.
     #[must_use]
     pub fn signing_key(&self) -> Arc<AssertionKey> {
-        self.keys.signing_key()
+        Arc::clone(&self.signing_key)
     }
 
-    /// Closes the log: what waits is written and answered, then the directory is let go.
+    /// Reads every data key that replicas share again, and tells `progress` how many of how many are done.
+    ///
+    /// # Errors
+    /// Says that the keys cannot be opened at all, or that this installation has none that are shared.
+    pub async fn verify_keys(
+        &self,
+        keys_dir: &Path,
+        progress: impl FnMut(u64, u64),
+    ) -> anyhow::Result<KeyReport> {
+        let nats = self.nats.as_ref().ok_or_else(not_shared)?;
+        Ok(verify_shared(keys_dir, nats, progress).await?)
+    }
+
+    /// Closes an embedded log: what waits is written and answered, then the directory is let go. Shared logs are let go
+    /// with their connections.
     pub async fn close(&self) {
-        self.log.close().await;
+        if let Some(log) = &self.embedded {
+            log.close().await;
+        }
     }
 }
 
+fn foundation(
+    log: Arc<dyn EventLog>,
+    snapshots: Arc<dyn SnapshotStore>,
+    vault: UserVault,
+    world: World,
+) -> Arc<Foundation> {
+    let World { clock, rng } = world;
+    Arc::new(Foundation::new(FoundationParts { log, snapshots, vault, clock, rng }))
+}
+
+async fn connect(config: &Config) -> anyhow::Result<Nats> {
+    let nats = Nats::connect(&config.nats_settings()).await?;
+    let servers = config.nats.servers.join(", ");
+    nats.ready(NATS_WITHIN).await.with_context(|| format!("nats.servers: {servers}"))?;
+    Ok(nats)
+}
+
+fn not_shared() -> anyhow::Error {
+    anyhow::anyhow!(
+        "event_log: `embedded` is for one process that serves everything; services of their own need `jetstream` or a \
+         connection string of KurrentDB"
+    )
+}
+
 fn open_files(directory: &Path, rng: Arc<dyn Rng>) -> anyhow::Result<(EmbeddedLog, LocalKeys)> {
-    // For the owner alone: the log tells who signs in when.
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .with_context(|| format!("cannot make the data directory {}", directory.display()))?;
+    make_private(directory)?;
     // The log first: it takes the lock of the whole directory.
     let log = EmbeddedLog::open(directory, EmbeddedOptions::default())?;
     let keys = LocalKeys::open(&directory.join(KEYS_DIRECTORY), rng)?;
     Ok((log, keys))
 }
 
-/// Writes the key for the owner's eyes only, whole or not at all.
-fn keep_first_key(path: &Path, key: &SecretString) -> io::Result<()> {
-    let unfinished: PathBuf = path.with_extension("unfinished");
-    match fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-    writeln!(file, "{}", key.expose())?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    path.parent().map_or(Ok(()), |directory| fs::File::open(directory)?.sync_all())
+/// Makes a directory for the owner alone: the log tells who signs in when.
+fn make_private(directory: &Path) -> anyhow::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .with_context(|| format!("cannot make the data directory {}", directory.display()))
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
-    use countersign_service::{OsRandom, SystemClock, keys::ApiKeySecret};
+    use std::fs;
 
-    use super::*;
+    use countersign_service::keys::ApiKeySecret;
+
+    use super::{super::FIRST_KEY_FILE, *};
 
     async fn open(directory: &Path) -> anyhow::Result<Installation> {
-        Installation::open(directory, Arc::new(SystemClock), Arc::new(OsRandom)).await
+        Installation::open(directory, World::default()).await
     }
 
     fn mode(path: &Path) -> u32 {

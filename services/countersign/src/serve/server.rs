@@ -1,21 +1,22 @@
-//! The composition root: every service behind one listener, and an orderly stop.
+//! The composition root: services behind one listener, and an orderly stop.
 
 use std::{collections::BTreeSet, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use countersign_audit::audit_server;
+use countersign_bus::{Bus, Publisher};
 use countersign_challenge::{AssertionSigner, challenge_server};
 use countersign_enrollment::{TenantDirectory, admin_server, enrollment_server};
-use countersign_eventsourcing::{CheckpointStore, MemoryCheckpoints, run_projection};
 use countersign_notification::{Followers, notification_server};
 use countersign_policy::policy_server;
 use countersign_proto::FILE_DESCRIPTOR_SET;
 use countersign_providers::Messenger;
 use countersign_service::{
-    Foundation,
+    Board, FollowerReport, Foundation, PassedEvent,
     access::{AccessLayer, check_covers},
     deadline::DeadlineLayer,
     lifecycle::Lifecycle,
+    peers::{ForwardLayer, Forwarding, KnownService, PeerAddresses},
     request_line::RequestLineLayer,
     transport,
 };
@@ -24,6 +25,8 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tonic::transport::server::TcpIncoming;
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
+
+use super::{ServiceName, status::StatusApi};
 
 /// How long calls under way may take when the server stops.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -34,18 +37,29 @@ const MAX_METADATA_BYTES: u32 = 16 * 1024;
 /// How often a silent connection is asked whether anyone is still there.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
+/// Served by every process.
+const STATUS_SERVICE: &str = "countersign.status.v1.StatusService";
+
 /// What a server is put together from.
 pub struct Parts {
     /// What use cases stand on.
     pub foundation: Arc<Foundation>,
-    /// Where reactors keep how far they have come.
-    pub checkpoints: Arc<dyn CheckpointStore>,
+    /// Runs what acts because of events.
+    pub bus: Arc<dyn Bus>,
+    /// Copies the log to the bus, as one of the tasks of notification; `None` where nothing needs it.
+    pub publisher: Option<Arc<Publisher>>,
     /// Carries messages to users.
     pub messenger: Arc<dyn Messenger>,
     /// Signs statements of proofs.
     pub signer: Arc<dyn AssertionSigner>,
     /// How long a request may take.
     pub request_timeout: Duration,
+    /// What is served here.
+    pub services: BTreeSet<ServiceName>,
+    /// Where the other services are.
+    pub peers: PeerAddresses,
+    /// The engine of the log.
+    pub event_log: &'static str,
 }
 
 impl fmt::Debug for Parts {
@@ -54,17 +68,19 @@ impl fmt::Debug for Parts {
     }
 }
 
-/// All services, serving.
+/// Services, serving.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
     lifecycle: Lifecycle,
     health: HealthReporter,
+    names: Vec<String>,
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
 }
 
 impl Server {
-    /// Starts every service behind `listener`, and what follows the log.
+    /// Starts services behind `listener`, and what follows the log for them. Calls for other services are forwarded to
+    /// peers.
     ///
     /// # Errors
     /// Names RPCs that have no row in the table of access, and says what the operating system refused.
@@ -76,13 +92,39 @@ impl Server {
         check_access()?;
         let address = listener.local_addr().context("the listener has no address")?;
         let foundation = &parts.foundation;
-        let directory = follow_tenants(foundation, &lifecycle);
-        let followers = Followers::new(Arc::clone(foundation), parts.messenger);
-        followers.spawn(&lifecycle, &parts.checkpoints);
-        let (health, health_server) = tonic_health::server::health_reporter();
-        for service in services()? {
-            health.set_service_status(service, ServingStatus::Serving).await;
+        let board = Board::default();
+        let serves = |service| parts.services.contains(&service);
+        let directory = Arc::<TenantDirectory>::default();
+        if serves(ServiceName::Enrollment) {
+            let passed_over = TenantDirectory::passed_over;
+            board.run_projection(&lifecycle, foundation, Arc::clone(&directory), passed_over);
         }
+        let followers = Followers::new(Arc::clone(foundation), parts.messenger);
+        if serves(ServiceName::Notification) {
+            followers.spawn(&lifecycle, &parts.bus, &board);
+            if let Some(publisher) = parts.publisher {
+                publish(publisher, &lifecycle, &board);
+            }
+        }
+        let (health, health_server) = tonic_health::server::health_reporter();
+        let names = health_names(&parts.services);
+        for name in &names {
+            health.set_service_status(name, ServingStatus::NotServing).await;
+        }
+        lifecycle.spawn(serve_when_caught_up(board.clone(), health.clone(), names.clone()));
+        let status = StatusApi {
+            board,
+            services: parts.services.clone(),
+            event_log: parts.event_log,
+            log: Arc::clone(&foundation.log),
+        };
+        let known = ServiceName::ALL.map(|service| KnownService {
+            name: service.as_str(),
+            grpc_services: service.grpc_services(),
+            is_here: serves(service),
+        });
+        let forwarding = Forwarding::new(parts.request_timeout);
+        let forward = ForwardLayer::new(&known, &parts.peers, &forwarding, &lifecycle);
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -100,21 +142,39 @@ impl Server {
             // Outside all that may refuse, so that refusals are logged too.
             .layer(RequestLineLayer::new(Arc::clone(foundation)))
             .layer(DeadlineLayer::new(parts.request_timeout))
+            .layer(forward)
             .layer(AccessLayer::new(Arc::clone(foundation)))
             .layer(transport::layer())
             .add_service(health_server)
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)
-            .add_service(enrollment_server(Arc::clone(foundation)))
-            .add_service(admin_server(Arc::clone(foundation), directory))
-            .add_service(challenge_server(Arc::clone(foundation), parts.signer, &lifecycle))
-            .add_service(policy_server(Arc::clone(foundation)))
-            .add_service(audit_server(Arc::clone(foundation), &lifecycle))
-            .add_service(notification_server(Arc::clone(foundation), followers.deliveries()));
+            .add_service(status.into_server())
+            .add_optional_service(
+                serves(ServiceName::Enrollment).then(|| enrollment_server(Arc::clone(foundation))),
+            )
+            .add_optional_service(
+                serves(ServiceName::Enrollment)
+                    .then(|| admin_server(Arc::clone(foundation), directory)),
+            )
+            .add_optional_service(
+                serves(ServiceName::Challenge)
+                    .then(|| challenge_server(Arc::clone(foundation), parts.signer, &lifecycle)),
+            )
+            .add_optional_service(
+                serves(ServiceName::Policy).then(|| policy_server(Arc::clone(foundation))),
+            )
+            .add_optional_service(
+                serves(ServiceName::Audit)
+                    .then(|| audit_server(Arc::clone(foundation), &lifecycle)),
+            )
+            .add_optional_service(
+                serves(ServiceName::Notification)
+                    .then(|| notification_server(Arc::clone(foundation), followers.deliveries())),
+            );
         let stopping = lifecycle.stopping();
         let serving =
             tokio::spawn(router.serve_with_incoming_shutdown(incoming, stopping.cancelled_owned()));
-        Ok(Self { address, lifecycle, health, serving })
+        Ok(Self { address, lifecycle, health, names, serving })
     }
 
     /// Returns where it listens.
@@ -137,8 +197,8 @@ impl Server {
     /// # Errors
     /// Says that calls under way did not finish in time.
     pub async fn stop(self) -> anyhow::Result<()> {
-        for service in services()? {
-            self.health.set_service_status(service, ServingStatus::NotServing).await;
+        for name in &self.names {
+            self.health.set_service_status(name, ServingStatus::NotServing).await;
         }
         // Ends streams that would go on for ever, and tells the transport to stop.
         self.lifecycle.stop();
@@ -163,28 +223,48 @@ impl Server {
     }
 }
 
-/// Starts the read model of which tenants there are; it lives in memory and is rebuilt at every start.
-fn follow_tenants(foundation: &Arc<Foundation>, lifecycle: &Lifecycle) -> Arc<TenantDirectory> {
-    let directory = Arc::<TenantDirectory>::default();
-    let checkpoints = Arc::<MemoryCheckpoints>::default();
-    let (foundation, followed) = (Arc::clone(foundation), Arc::clone(&directory));
-    lifecycle.spawn_follower(move || {
-        let (foundation, directory) = (Arc::clone(&foundation), Arc::clone(&followed));
-        let checkpoints = Arc::clone(&checkpoints);
-        async move { run_projection(&foundation.log, &*directory, &*checkpoints).await }
-    });
-    directory
-}
-
 fn schema() -> anyhow::Result<DescriptorPool> {
     DescriptorPool::decode(FILE_DESCRIPTOR_SET).context("the schema of this build is damaged")
 }
 
-/// Names of the services as health checks ask for them; the empty name stands for all.
-fn services() -> anyhow::Result<Vec<String>> {
-    let schema = schema()?;
-    let named = schema.services().map(|service| service.full_name().to_owned());
-    Ok(std::iter::once(String::new()).chain(named).collect())
+/// Names of the services as health checks ask for them; the empty name stands for all that this process serves.
+fn health_names(services: &BTreeSet<ServiceName>) -> Vec<String> {
+    let named = services.iter().flat_map(|service| service.grpc_services().iter().copied());
+    ["", STATUS_SERVICE].into_iter().chain(named).map(str::to_owned).collect()
+}
+
+/// Copies the log to the bus until `lifecycle` stops, or stands by while another replica does.
+fn publish(publisher: Arc<Publisher>, lifecycle: &Lifecycle, board: &Board) {
+    let status = publisher.status();
+    board.add(move || {
+        let report = status.report();
+        let poison = report.newest_poison.into_iter().map(|parked| PassedEvent {
+            position: None,
+            place: parked.place,
+            what: parked.reason,
+        });
+        vec![FollowerReport {
+            name: "publisher".to_owned(),
+            caught_up: true,
+            standing_by: !report.active,
+            position: report.position,
+            passed_over: report.poison,
+            newest_passed_over: poison.collect(),
+            trouble: report.trouble,
+            ..FollowerReport::default()
+        }]
+    });
+    let stop = lifecycle.stopping();
+    lifecycle.spawn_to_its_end(async move { publisher.run(stop).await });
+}
+
+/// Says that services serve once what follows the log for them has caught up: before, their answers would be behind.
+async fn serve_when_caught_up(board: Board, health: HealthReporter, names: Vec<String>) {
+    board.caught_up().await;
+    for name in &names {
+        health.set_service_status(name, ServingStatus::Serving).await;
+    }
+    tracing::info!("caught up with the log; ready");
 }
 
 /// Makes sure that the table of access has a row for every RPC.

@@ -6,6 +6,7 @@ use countersign_domain::user_authenticators::{
     Command, ReinstateAuthenticator, RemoveAuthenticator, RenameAuthenticator,
     SetDefaultAuthenticator, SuspendAuthenticator,
 };
+use countersign_eventsourcing::Request;
 use countersign_proto::{common, enrollment as wire};
 use countersign_service::{ApiError, Scope, User, fields, present::DISPLAY_NAME_FIELD};
 
@@ -20,22 +21,37 @@ struct Target<'a, M> {
     authenticator_id: &'a str,
 }
 
+/// Whose authenticator is to be changed, by which request.
+struct Aim {
+    user: User,
+    request: Request,
+    authenticator_id: AuthenticatorId,
+}
+
 impl EnrollmentApi {
-    /// Carries out the command that `make` makes, and shows the authenticator as it then stands.
-    async fn change_one<M: prost::Message>(
+    /// Reads what the five requests have in common.
+    fn aim<M: prost::Message>(
         &self,
         scope: &Scope,
-        target: Target<'_, M>,
-        make: impl FnOnce(&User, AuthenticatorId) -> Result<Command, ApiError>,
-    ) -> Result<Option<common::Authenticator>, ApiError> {
+        target: &Target<'_, M>,
+    ) -> Result<Aim, ApiError> {
         let user = self.user(scope, target.user_id)?;
         let stream = user.authenticators();
         let request =
             scope.command(&self.foundation, &stream, target.request_id, target.message)?;
-        let id = authenticator_id(target.authenticator_id)?;
-        let command = make(&user, id)?;
+        let authenticator_id = authenticator_id(target.authenticator_id)?;
+        Ok(Aim { user, request, authenticator_id })
+    }
+
+    /// Carries out a command, and shows the authenticator as it then stands.
+    async fn change_one(
+        &self,
+        aim: Aim,
+        command: Command,
+    ) -> Result<Option<common::Authenticator>, ApiError> {
+        let Aim { user, request, authenticator_id } = aim;
         let authenticators = change(&self.foundation, &user, &request, command).await?;
-        self.show(&user, &authenticators, id).await
+        self.show(&user, &authenticators, authenticator_id).await
     }
 }
 
@@ -57,14 +73,14 @@ impl EnrollmentApi {
         scope: &Scope,
         message: wire::RenameAuthenticatorRequest,
     ) -> Result<wire::RenameAuthenticatorResponse, ApiError> {
-        let make = |user: &User, authenticator_id| {
-            let name = fields::display_name("display_name", &message.display_name)?;
-            let vault = &self.foundation.vault;
-            let display_name =
-                vault.seal(&user.tenant, user.key, DISPLAY_NAME_FIELD, name.as_bytes())?;
-            Ok(Command::Rename(RenameAuthenticator { authenticator_id, display_name }))
-        };
-        let authenticator = self.change_one(scope, target!(message), make).await?;
+        let aim = self.aim(scope, &target!(message))?;
+        let Aim { user: User { tenant, key }, authenticator_id, .. } = &aim;
+        let name = fields::display_name("display_name", &message.display_name)?;
+        let vault = &self.foundation.vault;
+        let display_name = vault.seal(tenant, *key, DISPLAY_NAME_FIELD, name.as_bytes()).await?;
+        let authenticator_id = *authenticator_id;
+        let command = Command::Rename(RenameAuthenticator { authenticator_id, display_name });
+        let authenticator = self.change_one(aim, command).await?;
         Ok(wire::RenameAuthenticatorResponse { authenticator })
     }
 
@@ -73,10 +89,10 @@ impl EnrollmentApi {
         scope: &Scope,
         message: wire::SetDefaultAuthenticatorRequest,
     ) -> Result<wire::SetDefaultAuthenticatorResponse, ApiError> {
-        let make = |_: &User, authenticator_id| {
-            Ok(Command::SetDefault(SetDefaultAuthenticator { authenticator_id }))
-        };
-        let authenticator = self.change_one(scope, target!(message), make).await?;
+        let aim = self.aim(scope, &target!(message))?;
+        let authenticator_id = aim.authenticator_id;
+        let command = Command::SetDefault(SetDefaultAuthenticator { authenticator_id });
+        let authenticator = self.change_one(aim, command).await?;
         Ok(wire::SetDefaultAuthenticatorResponse { authenticator })
     }
 
@@ -85,11 +101,11 @@ impl EnrollmentApi {
         scope: &Scope,
         message: wire::SuspendAuthenticatorRequest,
     ) -> Result<wire::SuspendAuthenticatorResponse, ApiError> {
-        let make = |_: &User, authenticator_id| {
-            let reason = fields::text("reason", &message.reason, 256)?;
-            Ok(Command::Suspend(SuspendAuthenticator { authenticator_id, reason }))
-        };
-        let authenticator = self.change_one(scope, target!(message), make).await?;
+        let aim = self.aim(scope, &target!(message))?;
+        let authenticator_id = aim.authenticator_id;
+        let reason = fields::text("reason", &message.reason, 256)?;
+        let command = Command::Suspend(SuspendAuthenticator { authenticator_id, reason });
+        let authenticator = self.change_one(aim, command).await?;
         Ok(wire::SuspendAuthenticatorResponse { authenticator })
     }
 
@@ -98,10 +114,10 @@ impl EnrollmentApi {
         scope: &Scope,
         message: wire::ReinstateAuthenticatorRequest,
     ) -> Result<wire::ReinstateAuthenticatorResponse, ApiError> {
-        let make = |_: &User, authenticator_id| {
-            Ok(Command::Reinstate(ReinstateAuthenticator { authenticator_id }))
-        };
-        let authenticator = self.change_one(scope, target!(message), make).await?;
+        let aim = self.aim(scope, &target!(message))?;
+        let authenticator_id = aim.authenticator_id;
+        let command = Command::Reinstate(ReinstateAuthenticator { authenticator_id });
+        let authenticator = self.change_one(aim, command).await?;
         Ok(wire::ReinstateAuthenticatorResponse { authenticator })
     }
 
@@ -110,12 +126,12 @@ impl EnrollmentApi {
         scope: &Scope,
         message: wire::RemoveAuthenticatorRequest,
     ) -> Result<wire::RemoveAuthenticatorResponse, ApiError> {
-        let make = |_: &User, authenticator_id| {
-            let reason = fields::text("reason", &message.reason, 256)?;
-            let now = self.foundation.now();
-            Ok(Command::Remove(RemoveAuthenticator { authenticator_id, reason, now }))
-        };
-        let authenticator = self.change_one(scope, target!(message), make).await?;
+        let aim = self.aim(scope, &target!(message))?;
+        let authenticator_id = aim.authenticator_id;
+        let reason = fields::text("reason", &message.reason, 256)?;
+        let now = self.foundation.now();
+        let command = Command::Remove(RemoveAuthenticator { authenticator_id, reason, now });
+        let authenticator = self.change_one(aim, command).await?;
         Ok(wire::RemoveAuthenticatorResponse { authenticator })
     }
 }

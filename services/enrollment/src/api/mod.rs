@@ -42,7 +42,9 @@ impl EnrollmentApi {
         let challenges = self.foundation.challenges.load(&user.challenges()).await?;
         let authenticator = find(authenticators, id)?;
         let state = &authenticators.state;
-        present::authenticator(&self.foundation, user, state, &challenges.state, authenticator)
+        let challenges = &challenges.state;
+        present::authenticator(&self.foundation, user, state, challenges, authenticator)
+            .await
             .map(Some)
     }
 }

@@ -35,13 +35,14 @@ impl EnrollmentApi {
             .iter()
             .filter(|authenticator| message.include_removed || !authenticator.is_removed());
         let (listed, next_page_token) = page.take(listed);
-        let show = |authenticator| {
-            present::authenticator(&self.foundation, &user, state, &challenges.state, authenticator)
-        };
-        Ok(wire::ListAuthenticatorsResponse {
-            authenticators: listed.into_iter().map(show).collect::<Result<_, _>>()?,
-            next_page_token,
-        })
+        let (foundation, challenges) = (&self.foundation, &challenges.state);
+        let mut authenticators = Vec::with_capacity(listed.len());
+        for authenticator in listed {
+            let shown =
+                present::authenticator(foundation, &user, state, challenges, authenticator).await?;
+            authenticators.push(shown);
+        }
+        Ok(wire::ListAuthenticatorsResponse { authenticators, next_page_token })
     }
 
     /// Shows an authenticator that may be gone by now: an abandoned enrolment is forgotten.

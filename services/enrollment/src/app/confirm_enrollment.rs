@@ -38,7 +38,8 @@ pub(crate) async fn confirm_enrollment(
             let factor = factor.ok_or_else(|| ApiError::new(Reason::DataDamaged))?;
             let sealed = pending.record.as_ref();
             let sealed = sealed.ok_or_else(|| ApiError::new(Reason::EnrollmentClosed))?;
-            let record = foundation.vault.unseal(&user.tenant, user.key, RECORD_FIELD, sealed)?;
+            let vault = &foundation.vault;
+            let record = vault.unseal(&user.tenant, user.key, RECORD_FIELD, sealed).await?;
             let settings = seals::factor_settings(&settings.state, &pending.kind);
             let verdict = factor
                 .confirm_enrollment(&record, &settings, code, now)

@@ -60,17 +60,13 @@ pub(crate) async fn issue_recovery_codes(
     let Provisioning::Codes(codes) = begun.provisioning else {
         return Err(ApiError::new(Reason::Internal));
     };
-    foundation.ready_to_seal(user).await?;
+    let record = begun.record.expose();
+    let vault = &foundation.vault;
     let command = authenticators::IssueRecoveryCodes {
         new_authenticator_id: AuthenticatorId::new(foundation.new_id()),
-        record: foundation.vault.seal(
-            &user.tenant,
-            user.key,
-            RECORD_FIELD,
-            begun.record.expose(),
-        )?,
+        record: vault.seal(&user.tenant, user.key, RECORD_FIELD, record).await?,
         count: u32::try_from(codes.len()).unwrap_or(u32::MAX),
-        user_id: seal_user_id(foundation, user, user_id)?,
+        user_id: seal_user_id(foundation, user, user_id).await?,
         now: foundation.now(),
     };
     let command = Command::IssueRecoveryCodes(command);

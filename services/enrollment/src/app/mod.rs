@@ -23,13 +23,14 @@ pub(crate) const RECORD_FIELD: &str = countersign_service::seals::RECORD;
 pub(crate) type Authenticators = Arc<Folded<State>>;
 
 /// Seals the platform's own id of the user, so that the log alone tells whom it is about while the key exists.
-pub(crate) fn seal_user_id(
+pub(crate) async fn seal_user_id(
     foundation: &Foundation,
     user: &User,
     user_id: &countersign_core::UserId,
 ) -> Result<countersign_crypto::Sealed, ApiError> {
     let field = countersign_service::seals::USER_ID;
-    Ok(foundation.vault.seal(&user.tenant, user.key, field, user_id.expose().as_bytes())?)
+    let user_id = user_id.expose().as_bytes();
+    Ok(foundation.vault.seal(&user.tenant, user.key, field, user_id).await?)
 }
 
 /// Finds an authenticator that must be there.

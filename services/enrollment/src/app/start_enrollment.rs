@@ -70,7 +70,8 @@ pub(crate) async fn start_enrollment(
         let factor = factor(&started.kind);
         let factor = factor.ok_or_else(|| ApiError::new(Reason::DataDamaged))?;
         let User { tenant, key } = user;
-        let record = foundation.vault.unseal(tenant, *key, RECORD_FIELD, &started.record)?;
+        let vault = &foundation.vault;
+        let record = vault.unseal(tenant, *key, RECORD_FIELD, &started.record).await?;
         factor.provisioning(&record).map_err(ApiError::internal)?
     } else {
         // A repeat that comes later must not show a secret that is in use.
@@ -103,17 +104,18 @@ async fn begin(
             ApiError::internal(error)
         }
     })?;
-    foundation.ready_to_seal(user).await?;
-    let seal = |field, bytes: &[u8]| foundation.vault.seal(&user.tenant, user.key, field, bytes);
+    let seal = async |field: &'static str, bytes: &[u8]| {
+        foundation.vault.seal(&user.tenant, user.key, field, bytes).await
+    };
     let display_name =
         if asked.display_name.is_empty() { factor.kind() } else { &asked.display_name };
     let now = foundation.now();
     Ok(authenticators::StartEnrollment {
         authenticator_id: AuthenticatorId::new(foundation.new_id()),
         kind: factor.kind().into(),
-        display_name: seal(DISPLAY_NAME_FIELD, display_name.as_bytes())?,
-        user_id: seal_user_id(foundation, user, &asked.user_id)?,
-        record: seal(RECORD_FIELD, begun.record.expose())?,
+        display_name: seal(DISPLAY_NAME_FIELD, display_name.as_bytes()).await?,
+        user_id: seal_user_id(foundation, user, &asked.user_id).await?,
+        record: seal(RECORD_FIELD, begun.record.expose()).await?,
         parameters: begun.parameters,
         now,
         expires_at: now.plus(PENDING_FOR),

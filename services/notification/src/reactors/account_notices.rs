@@ -65,7 +65,7 @@ impl AccountNotices {
             State::Requested | State::Finished => return Ok(()),
         }
         let account = Account::read(&self.foundation.log, &user, notice.authenticator_id).await?;
-        let Some(recipient) = self.recipient(&user, &account)? else { return Ok(()) };
+        let Some(recipient) = self.recipient(&user, &account).await? else { return Ok(()) };
         let command = Command::Request(DeliveryRequested {
             delivery_id,
             template: notice.template.into(),
@@ -79,12 +79,14 @@ impl AccountNotices {
     }
 
     /// Seals the user's id for the delivery; `None` if the user was erased.
-    fn recipient(&self, user: &User, account: &Account) -> Result<Option<Sealed>, Trouble> {
+    async fn recipient(&self, user: &User, account: &Account) -> Result<Option<Sealed>, Trouble> {
         let vault = &self.foundation.vault;
         let sealed = account.user_id.as_ref().ok_or_else(|| Trouble::lasting(NobodyNamed))?;
-        let resealed = vault
-            .unseal(&user.tenant, user.key, seals::USER_ID, sealed)
-            .and_then(|id| vault.seal(&user.tenant, user.key, seals::RECIPIENT, id.expose()));
+        let User { tenant, key } = user;
+        let resealed = match vault.unseal(tenant, *key, seals::USER_ID, sealed).await {
+            Ok(id) => vault.seal(tenant, *key, seals::RECIPIENT, id.expose()).await,
+            Err(error) => Err(error),
+        };
         match resealed {
             Ok(recipient) => Ok(Some(recipient)),
             Err(VaultError::Erased) => Ok(None),

@@ -106,7 +106,7 @@ impl DeliverySender {
         tries: &mut u32,
     ) -> Result<Command, Trouble> {
         let delivery_id = requested.delivery_id;
-        let message = match message::open(&self.foundation.vault, tenant, requested) {
+        let message = match message::open(&self.foundation.vault, tenant, requested).await {
             Ok(message) => message,
             Err(error @ VaultError::Unavailable(_)) => return Err(error.into()),
             Err(error @ (VaultError::Erased | VaultError::Damaged(_))) => {

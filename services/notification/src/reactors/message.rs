@@ -13,14 +13,14 @@ use countersign_service::seals;
 const CHANNEL: Channel = Channel::Platform;
 
 /// Opens what is sealed of a delivery of `tenant`.
-pub(super) fn open(
+pub(super) async fn open(
     vault: &UserVault,
     tenant: &TenantId,
     requested: &DeliveryRequested,
 ) -> Result<Message, VaultError> {
     let sealed = &requested.recipient;
     let user = sealed_for(tenant, sealed).map_err(|error| VaultError::Damaged(Arc::new(error)))?;
-    let recipient = vault.unseal(tenant, user, seals::RECIPIENT, sealed)?;
+    let recipient = vault.unseal(tenant, user, seals::RECIPIENT, sealed).await?;
     Ok(Message {
         delivery_id: requested.delivery_id.to_string().into(),
         channel: CHANNEL,

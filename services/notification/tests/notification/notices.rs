@@ -33,7 +33,7 @@ async fn announced(world: &World) -> Vec<(RecordedEvent, DeliveryRequested)> {
 async fn live_through_everything(world: &World, user: &User, authenticator_id: AuthenticatorId) {
     let sealed =
         world.foundation.vault.seal(&user.tenant, user.key, seals::USER_ID, ALICE.as_bytes());
-    let sealed = sealed.unwrap();
+    let sealed = sealed.await.unwrap();
     let (display_name, record) = (sealed.clone(), sealed.clone());
     let reason = "lost".to_owned();
     let events = [
@@ -105,7 +105,7 @@ async fn an_announcement_names_the_authenticator_and_seals_the_recipient() {
     let user = world.user("acme", ALICE);
     let vault = &world.foundation.vault;
     let recipient = vault.unseal(&user.tenant, user.key, seals::RECIPIENT, &requested.recipient);
-    assert_eq!(recipient.unwrap().expose(), ALICE.as_bytes());
+    assert_eq!(recipient.await.unwrap().expose(), ALICE.as_bytes());
     let stored = &recorded.event.payload;
     assert!(!stored.windows(ALICE.len()).any(|window| window == ALICE.as_bytes()));
 }
@@ -143,7 +143,7 @@ async fn a_user_who_was_erased_is_told_nothing() {
     world.enroll("acme", ALICE).await;
     world.enroll("acme", BOB).await;
     let alice = world.user("acme", ALICE);
-    world.foundation.vault.erase(&alice.tenant, alice.key).unwrap();
+    world.foundation.vault.erase(&alice.tenant, alice.key).await.unwrap();
     let notices = world.notices();
     world.pass(&notices).await.unwrap();
     let announced = announced(&world).await;

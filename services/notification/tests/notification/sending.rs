@@ -192,7 +192,7 @@ async fn a_message_is_not_sent_again_because_the_log_was_away_afterwards() {
 async fn a_user_who_was_erased_after_the_announcement_is_sent_nothing() {
     let world = announced().await;
     let alice = world.user("acme", ALICE);
-    world.foundation.vault.erase(&alice.tenant, alice.key).unwrap();
+    world.foundation.vault.erase(&alice.tenant, alice.key).await.unwrap();
     world.pass(&world.sender()).await.unwrap();
     let (_, reason) = failure(&world).await;
     assert_eq!(reason, "the recipient cannot be read: the user's key is not there any more");

@@ -171,16 +171,16 @@ impl World {
     ) -> (AuthenticatorId, RecordedEvent) {
         let user = self.user(tenant_id, user_id);
         let authenticator_id = AuthenticatorId::new(self.new_id());
-        let seal = |field, plaintext: &str| {
+        let seal = async |field, plaintext: &str| {
             let vault = &self.foundation.vault;
-            vault.seal(&user.tenant, user.key, field, plaintext.as_bytes()).unwrap()
+            vault.seal(&user.tenant, user.key, field, plaintext.as_bytes()).await.unwrap()
         };
         let started = Event::EnrollmentStarted(EnrollmentStarted {
             authenticator_id,
             kind: "totp".into(),
-            display_name: seal("authenticator.display_name", "Phone"),
-            user_id: seal(seals::USER_ID, user_id),
-            record: seal(seals::RECORD, "a seed"),
+            display_name: seal("authenticator.display_name", "Phone").await,
+            user_id: seal(seals::USER_ID, user_id).await,
+            record: seal(seals::RECORD, "a seed").await,
             parameters: BTreeMap::new(),
             expires_at: NOW,
             started_at: NOW,

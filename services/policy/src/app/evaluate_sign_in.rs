@@ -37,9 +37,9 @@ pub(crate) async fn evaluate_sign_in(
     let policy = settings.policy();
     let application = asked.application_id.as_ref().map(ApplicationId::as_str);
     let judgement = policy.judge(&Inputs { application, usable: &usable });
-    foundation.ready_to_seal(user).await?;
-    let context =
-        foundation.vault.seal(&user.tenant, user.key, seals::SIGN_IN_CONTEXT, &asked.context)?;
+    let User { tenant, key } = user;
+    let vault = &foundation.vault;
+    let context = vault.seal(tenant, *key, seals::SIGN_IN_CONTEXT, &asked.context).await?;
     let evaluated = SignInEvaluated {
         sign_in_id: SignInId::new(foundation.new_id()),
         application_id: application.unwrap_or_default().into(),
