@@ -7,6 +7,7 @@ use countersign_proto::{
     enrollment::enrollment_service_client::EnrollmentServiceClient,
     notification::notification_service_client::NotificationServiceClient,
     policy::policy_service_client::PolicyServiceClient,
+    status::status_service_client::StatusServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -115,5 +116,10 @@ impl Caller {
         /// PolicyService.
         policy,
         PolicyServiceClient
+    );
+    client!(
+        /// StatusService.
+        status,
+        StatusServiceClient
     );
 }

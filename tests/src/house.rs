@@ -1,17 +1,36 @@
-//! The whole house in this process: the real services on a free port, over the embedded log, with a clock that tests move.
+//! The whole house on free ports, with a clock that tests move: in this process over the embedded log, or as separate
+//! processes over a log that they share. Tests do not know which: the setting of the run says.
 
-use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use countersign::serve::{FIRST_KEY_FILE, Installation, JwsSigner, Parts, Server};
+use countersign::{
+    World,
+    serve::{FIRST_KEY_FILE, Installation, JwsSigner, Parts, Server, ServiceName},
+};
 use countersign_core::{Clock as _, Timestamp};
 use countersign_providers::{Mode, log::LogMessenger};
-use countersign_service::{OsRandom, lifecycle::Lifecycle};
-use countersign_testkit::MovableClock;
+use countersign_service::{lifecycle::Lifecycle, peers::PeerAddresses};
+use countersign_testkit::{KurrentDb, MovableClock, NatsServer};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::{Caller, Tenant};
+use crate::{
+    Caller, Tenant,
+    cluster::{Cluster, Ground, Layout, Setting},
+};
+
+/// Which service of a house of many takes the calls, and passes on what is not its own.
+const ENTRANCE: (ServiceName, usize) = (ServiceName::Challenge, 0);
 
 /// A running house; its data directory goes with it.
 #[derive(Debug)]
@@ -19,50 +38,111 @@ pub struct House {
     /// Its time.
     pub clock: Arc<MovableClock>,
     directory: TempDir,
-    installation: Installation,
-    server: Server,
+    body: Body,
     channel: Channel,
+    connections: AtomicUsize,
+}
+
+#[derive(Debug)]
+enum Body {
+    Single { installation: Box<Installation>, server: Box<Server> },
+    Many(Box<Cluster>),
 }
 
 impl House {
-    /// Starts a house with an empty data directory.
+    /// Starts a house without data, in the setting of this run.
     pub async fn start() -> Self {
+        let ground = match Setting::of_this_run() {
+            Setting::Single => return Self::single().await,
+            Setting::JetStream => Ground::JetStream(NatsServer::start().await),
+            Setting::KurrentDb => {
+                Ground::KurrentDb(KurrentDb::start().await, NatsServer::start().await)
+            }
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let shown = directory.path().join("clock");
+        let clock = Arc::new(MovableClock::shown_in(&shown).unwrap());
+        let cluster = Cluster::start(ground, Layout::for_journeys(shown)).await;
+        let channel = entrance(&cluster).await;
+        Self {
+            clock,
+            directory,
+            body: Body::Many(Box::new(cluster)),
+            channel,
+            connections: AtomicUsize::new(0),
+        }
+    }
+
+    /// Starts a house of one process, whatever the setting: for what only that has.
+    pub async fn single() -> Self {
         Self::open(tempfile::tempdir().unwrap(), Arc::default()).await
     }
 
     async fn open(directory: TempDir, clock: Arc<MovableClock>) -> Self {
-        let time = Arc::clone(&clock) as _;
+        let world = World { clock: Arc::clone(&clock) as _, ..World::default() };
         let data_dir = directory.path().join("data");
-        let installation = Installation::open(&data_dir, time, Arc::new(OsRandom)).await.unwrap();
+        let installation = Installation::open(&data_dir, world).await.unwrap();
         let parts = Parts {
             foundation: Arc::clone(&installation.foundation),
-            checkpoints: installation.checkpoints(),
+            bus: Arc::clone(&installation.bus),
+            publisher: installation.publisher.clone(),
             messenger: Arc::new(LogMessenger::new(Mode::Development).unwrap()),
             signer: Arc::new(JwsSigner::new(
                 installation.signing_key(),
                 "https://mfa.example.com".to_owned(),
             )),
             request_timeout: Duration::from_secs(30),
+            services: ServiceName::ALL.into(),
+            peers: PeerAddresses::default(),
+            event_log: installation.event_log,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = Server::start(listener, parts, Lifecycle::new()).await.unwrap();
         let channel = connect(server.address()).await;
-        Self { clock, directory, installation, server, channel }
+        let (installation, server) = (Box::new(installation), Box::new(server));
+        Self {
+            clock,
+            directory,
+            body: Body::Single { installation, server },
+            channel,
+            connections: AtomicUsize::new(0),
+        }
     }
 
     /// Stops it in order and starts it again on the same data.
     pub async fn restart(self) -> Self {
-        let Self { clock, directory, installation, server, .. } = self;
-        server.stop().await.unwrap();
-        installation.close().await;
-        drop(installation);
-        Self::open(directory, clock).await
+        let Self { clock, directory, body, .. } = self;
+        match body {
+            Body::Single { installation, server } => {
+                server.stop().await.unwrap();
+                installation.close().await;
+                drop(installation);
+                Self::open(directory, clock).await
+            }
+            Body::Many(mut cluster) => {
+                cluster.stop_all().await;
+                cluster.start_all().await;
+                let channel = entrance(&cluster).await;
+                Self {
+                    clock,
+                    directory,
+                    body: Body::Many(cluster),
+                    channel,
+                    connections: AtomicUsize::new(0),
+                }
+            }
+        }
     }
 
     /// Stops it in order and returns its data directory.
     pub async fn stop(self) -> TempDir {
-        self.server.stop().await.unwrap();
-        self.installation.close().await;
+        match self.body {
+            Body::Single { installation, server } => {
+                server.stop().await.unwrap();
+                installation.close().await;
+            }
+            Body::Many(mut cluster) => cluster.stop_all().await,
+        }
         self.directory
     }
 
@@ -72,16 +152,22 @@ impl House {
         self.clock.now()
     }
 
-    /// Returns where it listens.
+    /// Returns where it takes calls.
     #[must_use]
-    pub const fn address(&self) -> SocketAddr {
-        self.server.address()
+    pub fn address(&self) -> SocketAddr {
+        match &self.body {
+            Body::Single { server, .. } => server.address(),
+            Body::Many(cluster) => cluster.address(ENTRANCE.0, ENTRANCE.1).parse().unwrap(),
+        }
     }
 
-    /// Returns where its data lies.
+    /// Returns where its first key, and what else a single process keeps, lies.
     #[must_use]
     pub fn data_dir(&self) -> std::path::PathBuf {
-        self.directory.path().join("data")
+        match &self.body {
+            Body::Single { .. } => self.directory.path().join("data"),
+            Body::Many(cluster) => cluster.data_dir(),
+        }
     }
 
     /// Returns the connection that callers share.
@@ -90,9 +176,15 @@ impl House {
         self.channel.clone()
     }
 
-    /// Opens a connection of its own.
+    /// Opens a connection of its own: of a house of many, to each replica of challenge in turn.
     pub async fn connect(&self) -> Channel {
-        connect(self.address()).await
+        let number = self.connections.fetch_add(1, Ordering::Relaxed) % 2;
+        match &self.body {
+            Body::Single { server, .. } => connect(server.address()).await,
+            Body::Many(cluster) => {
+                connect(cluster.address(ENTRANCE.0, number).parse().unwrap()).await
+            }
+        }
     }
 
     /// Returns the caller with the first key.
@@ -105,6 +197,10 @@ impl House {
     pub async fn tenant(&self, name: &str) -> Tenant {
         Tenant::create(&self.operator(), self.channel(), name, Arc::clone(&self.clock) as _).await
     }
+}
+
+async fn entrance(cluster: &Cluster) -> Channel {
+    connect(cluster.address(ENTRANCE.0, ENTRANCE.1).parse().unwrap()).await
 }
 
 /// Reads the first key of a data directory.

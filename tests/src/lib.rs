@@ -7,7 +7,10 @@
     reason = "this crate is tests: whatever goes wrong here has failed one"
 )]
 
+pub mod aftermath;
 mod caller;
+pub mod cluster;
+mod fate;
 mod house;
 mod lines;
 pub mod load;
@@ -22,6 +25,7 @@ mod told;
 pub mod tools;
 
 pub use caller::Caller;
+pub use fate::Fate;
 pub use house::{House, connect, first_key};
 pub use lines::Lines;
 pub use phone::Phone;

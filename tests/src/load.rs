@@ -1,6 +1,10 @@
-//! Platforms that enrol users, challenge and verify until the server goes away, and note what they were answered.
+//! Platforms that enrol users, challenge and verify, and note what they were answered: until the server goes away, or, if
+//! they do not give up, until they are told to stop.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use countersign_core::Timestamp;
 use countersign_proto::{
@@ -18,9 +22,9 @@ use countersign_proto::{
 };
 use prost::Message as _;
 use tokio::{sync::watch, task::JoinSet};
-use tonic::{Response, Status};
+use tonic::{Code, Response, Status};
 
-use crate::{Phone, Process, Tenant, reason};
+use crate::{Phone, Process, Tenant, reason, retry_after};
 
 /// How far from now codes are accepted, in steps: with the widest skew, a user can prove many times in real time.
 const SKEW_STEPS: u32 = 10;
@@ -29,6 +33,10 @@ const SKEW_STEPS: u32 = 10;
 const FIRST_STEP: i64 = -5;
 /// How often each user proves.
 const PROOFS: i64 = 4;
+/// How long any answer may take: the server's own limit, and slack for a busy machine.
+const LONGEST_ANSWER: Duration = Duration::from_secs(15);
+/// How long a platform that does not give up waits between two tries.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// An enrolment that was acknowledged.
 #[derive(Clone, Debug)]
@@ -72,6 +80,8 @@ pub struct Noted {
     pub verified: Vec<Verified>,
     /// Requests whose answers were lost.
     pub lost: Vec<Lost>,
+    /// How often a request had to be repeated by platforms that do not give up.
+    pub repeats: usize,
 }
 
 /// Prepares a tenant for users who prove many times a minute.
@@ -102,24 +112,64 @@ pub struct Load {
     noted: Arc<Mutex<Noted>>,
     progress: watch::Receiver<Progress>,
     platforms: JoinSet<()>,
+    stop: watch::Sender<bool>,
+}
+
+/// What a platform does when it is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    /// It notes the request as lost, and ends.
+    GivesUp,
+    /// It asks again.
+    Insists,
 }
 
 impl Load {
     /// Sets `count` platforms to work, each over a connection of its own. `name` keeps their users from those of others.
     pub async fn begin(process: &Process, tenant: &Tenant, name: &str, count: usize) -> Self {
+        let mut tenants = Vec::new();
+        for _ in 0..count {
+            tenants.push(tenant.over(&process.connect().await));
+        }
+        Self::with(tenants, name, Patience::GivesUp)
+    }
+
+    /// Sets platforms to work that repeat whatever is not answered, under the same request id, until they are told to
+    /// stop.
+    #[must_use]
+    pub fn insisting(tenants: Vec<Tenant>, name: &str) -> Self {
+        Self::with(tenants, name, Patience::Insists)
+    }
+
+    fn with(tenants: Vec<Tenant>, name: &str, patience: Patience) -> Self {
         let noted = Arc::<Mutex<Noted>>::default();
         let (sender, progress) = watch::channel(Progress::default());
+        let stop = watch::Sender::new(false);
         let mut platforms = JoinSet::new();
-        for number in 0..count {
+        for (number, tenant) in tenants.into_iter().enumerate() {
             let platform = Platform {
-                tenant: tenant.over(&process.connect().await),
+                tenant,
                 name: format!("{name}-{number}"),
                 noted: Arc::clone(&noted),
                 progress: sender.clone(),
+                patience,
+                stop: stop.subscribe(),
             };
             platforms.spawn(platform.work());
         }
-        Self { noted, progress, platforms }
+        Self { noted, progress, platforms, stop }
+    }
+
+    /// Returns how much has been done so far.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        *self.progress.borrow()
+    }
+
+    /// Tells platforms that do not give up to finish what they are at, and returns what they noted.
+    pub async fn stop(self) -> Noted {
+        self.stop.send_replace(true);
+        self.end().await
     }
 
     /// Waits until enough is done.
@@ -141,12 +191,15 @@ struct Platform {
     name: String,
     noted: Arc<Mutex<Noted>>,
     progress: watch::Sender<Progress>,
+    patience: Patience,
+    stop: watch::Receiver<bool>,
 }
 
 impl Platform {
     async fn work(self) {
         let mut number = 0;
-        while self.serve(&format!("{}-{number}", self.name)).await.is_some() {
+        while !*self.stop.borrow() && self.serve(&format!("{}-{number}", self.name)).await.is_some()
+        {
             number += 1;
         }
     }
@@ -174,9 +227,12 @@ impl Platform {
             parameters: Some(Parameters::Totp(TotpParameters { digits: 8, ..Default::default() })),
             ..Default::default()
         };
-        let mut enrollment = self.tenant.platform.enrollment();
-        let started = enrollment.start_enrollment(request.clone());
-        let started = self.ask(Lost::Start(request), started).await?;
+        let enrollment = self.tenant.platform.enrollment();
+        let start = || {
+            let (mut enrollment, request) = (enrollment.clone(), request.clone());
+            async move { enrollment.start_enrollment(request).await }
+        };
+        let started = self.ask(Lost::Start(request.clone()), start).await?;
         let Some(Provisioning::Totp(totp)) = &started.provisioning else {
             panic!("an enrolment of kind totp comes with what the app needs")
         };
@@ -188,8 +244,11 @@ impl Platform {
             authenticator_id: id,
             code: phone.code(now),
         };
-        let confirmed = enrollment.confirm_enrollment(request.clone());
-        let confirmed = self.ask(Lost::Confirm(request), confirmed).await?;
+        let confirm = || {
+            let (mut enrollment, request) = (enrollment.clone(), request.clone());
+            async move { enrollment.confirm_enrollment(request).await }
+        };
+        let confirmed = self.ask(Lost::Confirm(request.clone()), confirm).await?;
         assert_eq!(confirmed.outcome(), ConfirmationOutcome::Confirmed);
         Some(phone)
     }
@@ -201,9 +260,12 @@ impl Platform {
             application_id: "vpn".to_owned(),
             ..Default::default()
         };
-        let mut challenge = self.tenant.platform.challenge();
-        let created = challenge.create_challenge(request.clone());
-        let created = self.ask(Lost::Challenge(request), created).await?.challenge.unwrap();
+        let challenge = self.tenant.platform.challenge();
+        let create = || {
+            let (mut challenge, request) = (challenge.clone(), request.clone());
+            async move { challenge.create_challenge(request).await }
+        };
+        let created = self.ask(Lost::Challenge(request.clone()), create).await?.challenge.unwrap();
         let request = VerifyChallengeRequest {
             request_id: format!("verify-{step}-{user}"),
             user_id: user.to_owned(),
@@ -211,31 +273,54 @@ impl Platform {
             code: code.to_owned(),
             ..Default::default()
         };
-        let verified = challenge.verify_challenge(request.clone());
-        let response = self.ask(Lost::Verify(request.clone()), verified).await?;
+        let verify = || {
+            let (mut challenge, request) = (challenge.clone(), request.clone());
+            async move { challenge.verify_challenge(request).await }
+        };
+        let response = self.ask(Lost::Verify(request.clone()), verify).await?;
         assert_eq!(response.outcome(), VerificationOutcome::Verified);
         self.noted.lock().unwrap().verified.push(Verified { request, response });
         Some(())
     }
 
-    /// Waits for an answer. A server that goes away gives none; one that answers must not fail.
-    async fn ask<T>(
-        &self,
-        request: Lost,
-        answer: impl Future<Output = Result<Response<T>, Status>>,
-    ) -> Option<T> {
-        self.progress.send_modify(|progress| progress.sent += 1);
-        match answer.await {
-            Ok(response) => {
-                self.progress.send_modify(|progress| progress.answered += 1);
-                Some(response.into_inner())
-            }
-            Err(status) => {
+    /// Waits for an answer. A server that goes away gives none; one that answers must not fail, but may say that what it
+    /// stands on is away, and when to ask again.
+    async fn ask<T, F>(&self, request: Lost, call: impl Fn() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        loop {
+            self.progress.send_modify(|progress| progress.sent += 1);
+            let began = Instant::now();
+            let answer = call().await;
+            assert!(began.elapsed() < LONGEST_ANSWER, "{:?} for {request:?}", began.elapsed());
+            let status = match answer {
+                Ok(response) => {
+                    self.progress.send_modify(|progress| progress.answered += 1);
+                    return Some(response.into_inner());
+                }
+                Err(status) => status,
+            };
+            if self.patience == Patience::GivesUp {
                 assert_eq!(reason(&status), "", "the server answered {status:?} to {request:?}");
                 self.noted.lock().unwrap().lost.push(request);
-                None
+                return None;
             }
+            assert!(is_passing(&status), "the server answered {status:?} to {request:?}");
+            self.noted.lock().unwrap().repeats += 1;
+            tokio::time::sleep(TRY_AGAIN_AFTER).await;
         }
+    }
+}
+
+/// Returns whether a status says that asking again may help: as our own servers say it, with the time to wait, or as the
+/// transport does when nobody answers.
+fn is_passing(status: &Status) -> bool {
+    match status.code() {
+        Code::Unavailable => reason(status).is_empty() || retry_after(status).is_some(),
+        // A connection that breaks in the middle of an answer.
+        Code::Unknown | Code::Cancelled | Code::Internal => reason(status).is_empty(),
+        _ => false,
     }
 }
 

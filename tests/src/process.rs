@@ -25,17 +25,17 @@ use crate::{
 /// How long anything may take: far longer than anything does, so that a hang fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Returns where the program lies: beside the tests' own, where cargo puts what it builds.
+/// Returns where a program of ours lies: beside the tests' own, where cargo puts what it builds.
 ///
 /// # Panics
 /// Says how to build it if it is not there.
 #[must_use]
-pub fn program() -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let program = test.ancestors().nth(2).unwrap().join("countersign");
+    let program = test.ancestors().nth(2).unwrap().join(name);
     assert!(
         program.is_file(),
-        "these tests run {}, which is not there: build it with `cargo build -p countersign`",
+        "these tests run {}, which is not there: build it with `cargo build --workspace --bins`",
         program.display()
     );
     program
@@ -44,7 +44,16 @@ pub fn program() -> PathBuf {
 /// Prepares to run the program with `words`, untouched by the settings of whoever runs the tests. It ends with its handle.
 #[must_use]
 pub fn command<S: AsRef<std::ffi::OsStr>>(words: impl IntoIterator<Item = S>) -> Command {
-    let mut command = Command::new(program());
+    command_of(&program("countersign"), words)
+}
+
+/// Prepares to run `program` with `words`, as [`command`] does.
+#[must_use]
+pub fn command_of<S: AsRef<std::ffi::OsStr>>(
+    program: &Path,
+    words: impl IntoIterator<Item = S>,
+) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"COUNTERSIGN_") {
             command.env_remove(name);
@@ -74,7 +83,11 @@ pub fn as_somebody(directory: &Path, command: Command) -> Command {
     if !copy.exists() {
         // By another process: what this one has open for writing cannot be run, and a child that another thread forks
         // meanwhile has it open too.
-        let copied = std::process::Command::new("cp").arg(program()).arg(&copy).status().unwrap();
+        let copied = std::process::Command::new("cp")
+            .arg(program("countersign"))
+            .arg(&copy)
+            .status()
+            .unwrap();
         assert!(copied.success());
     }
     let mut as_nobody = Command::new(copy);

@@ -24,7 +24,7 @@ const FLOORS: &[(u8, &[&str])] = &[
     (4, &["service", "testkit"]),
     (5, &["enrollment", "challenge", "policy", "notification", "audit", "gateway"]),
     (6, &["countersign"]),
-    (7, &["tests", "bench"]),
+    (7, &["tests", "bench", "engine-check"]),
 ];
 
 /// `crypto` stands on the ground with `core` and is said in its words.
@@ -55,16 +55,16 @@ const DOORS: &[(&str, &[&str])] = &[
     ("argon2", &["factors"]),
     ("async-nats", &["nats", "bus", "eventlog", "keys"]),
     ("chacha20poly1305", &["crypto"]),
-    ("clap", &["countersign", "bench"]),
+    ("clap", &["countersign", "bench", "engine-check"]),
     ("comfy-table", &["countersign"]),
     ("fjall", &["eventlog"]),
     ("indicatif", &["countersign"]),
     ("kurrentdb", &["eventlog"]),
     ("lettre", &["providers"]),
     ("png", &["factors"]),
-    ("protox", &["proto"]),
+    ("protox", &["proto", "testkit"]),
     ("qrcode", &["factors"]),
-    ("tonic-prost-build", &["proto"]),
+    ("tonic-prost-build", &["proto", "testkit"]),
     // The demo, the tests and the benchmark play the user's phone, which is nobody of ours.
     ("totp-rs", &["factors", "countersign", "tests", "bench"]),
     ("tracing-subscriber", &["service"]),

@@ -272,7 +272,7 @@ async fn goes_on_when_files_may_grow_again() {
     // The shell makes writes over the limit fail instead of ending the process.
     let mut command = tokio::process::Command::new("sh");
     let served = serve(&data_dir);
-    command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(program());
+    command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(program("countersign"));
     command.args(served.as_std().get_args()).kill_on_drop(true);
     command.stderr(std::process::Stdio::piped());
     let process = Process::spawn(command, &data_dir).await;

@@ -49,6 +49,8 @@ pub(crate) enum Section {
     Opening,
     /// Memory of a server
     Memory,
+    /// VerifyChallenge over logs that services share
+    Shared,
 }
 
 impl fmt::Display for Section {
@@ -75,6 +77,10 @@ pub(crate) struct Plan {
     pub(crate) folded_events: usize,
     /// Events of the log that is opened.
     pub(crate) stored_events: usize,
+    /// Users that verify over each shared log.
+    pub(crate) shared_users: usize,
+    /// Callers at once, over each shared log.
+    pub(crate) shared_callers: &'static [usize],
     /// Users whose memory is measured.
     pub(crate) remembered_users: usize,
     parent: PathBuf,
@@ -101,6 +107,8 @@ impl Args {
             folded_events: 1_000_000,
             stored_events: 1_000_000,
             remembered_users: 100_000,
+            shared_users: 5_000,
+            shared_callers: &[16, 64],
             parent,
             server: self.server.clone(),
         };
@@ -116,6 +124,8 @@ impl Args {
             folded_events: 100_000,
             stored_events: 50_000,
             remembered_users: 500,
+            shared_users: 500,
+            shared_callers: &[16],
             ..full
         })
     }

@@ -23,11 +23,21 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<
         Section::Echo,
         "A bare gRPC server that answers at once, in one process with its callers. Nothing is faster here.",
     )?;
+    at(plan, report, Section::Echo, plan.bare_callers).await
+}
+
+/// Loads an echo with so many callers, as part of a section.
+pub(crate) async fn at(
+    plan: &Plan,
+    report: &mut Report,
+    section: Section,
+    callers: &[usize],
+) -> anyhow::Result<()> {
     let (listener, address) = bare::listen().await?;
     // Ends with the set.
     let mut server = JoinSet::new();
     server.spawn(bare::serve(listener, Echo));
-    for callers in plan.bare_callers {
+    for callers in callers {
         let callers = || async {
             let channels = connect_all(address, *callers).await?.into_iter();
             let clients = channels.map(|channel| {
@@ -37,7 +47,7 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<
         };
         // Warms up first.
         drive(callers().await?, plan.load / 10).await?;
-        report.load(Section::Echo, "echo", drive(callers().await?, plan.load).await?)?;
+        report.load(section, "echo", drive(callers().await?, plan.load).await?)?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! *durable floor*, a bare server that checks a code and commits one event to a plain file before it answers.
 
 mod args;
+mod backlog;
 mod bare;
 mod child;
 mod client;
@@ -18,6 +19,7 @@ mod platform;
 mod replay;
 mod report;
 mod server;
+mod shared;
 mod users;
 mod verify;
 
@@ -59,6 +61,7 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
                 Section::Replay => replay::measure(&plan, &mut report),
                 Section::Opening => opening::measure(&plan, &mut report).await,
                 Section::Memory => memory::measure(&plan, &mut report).await,
+                Section::Shared => shared::measure(&plan, &mut report).await,
             }
         };
         let within = plan.section_within;

@@ -38,6 +38,7 @@ pub(crate) enum Unit {
     Mebibytes,
     Microseconds,
     PerSecond,
+    Count,
 }
 
 /// What a number should be.
@@ -110,7 +111,11 @@ impl Report {
         self.say(format_args!("  {figure}"))?;
         match figure.unit {
             Unit::Times => self.ratios.push(figure),
-            Unit::Seconds | Unit::Mebibytes | Unit::Microseconds | Unit::PerSecond => {
+            Unit::Seconds
+            | Unit::Mebibytes
+            | Unit::Microseconds
+            | Unit::PerSecond
+            | Unit::Count => {
                 self.figures.push(figure);
             }
         }
@@ -190,6 +195,7 @@ impl fmt::Display for Amount {
             Unit::Mebibytes => write!(f, "{value:>10.1} MiB"),
             Unit::Microseconds => write!(f, "{value:>10.1} us"),
             Unit::PerSecond => write!(f, "{value:>10.0} /s"),
+            Unit::Count => write!(f, "{value:>10.0}"),
         }
     }
 }

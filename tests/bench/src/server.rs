@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use countersign_nats::NatsSettings;
 use tokio::{
     process::Command,
     time::{sleep, timeout},
@@ -25,6 +26,42 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 const FIRST_KEY_FILE: &str = "first-key";
 const LOG_TAIL_LINES: usize = 5;
 
+/// What keeps the log of a server.
+#[derive(Clone, Debug)]
+pub(crate) enum Ground {
+    /// Its own data directory.
+    Embedded,
+    /// NATS servers.
+    JetStream(NatsSettings),
+}
+
+impl Ground {
+    /// Returns the settings that lead to it, as variables of the environment.
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Embedded => Vec::new(),
+            Self::JetStream(nats) => vec![
+                ("COUNTERSIGN_EVENT_LOG", "jetstream".to_owned()),
+                ("COUNTERSIGN_NATS", nats.servers.join(",")),
+                ("COUNTERSIGN_NATS_REPLICAS", nats.replicas.to_string()),
+            ],
+        }
+    }
+
+    /// Makes what servers of this ground need, where they do not make it themselves.
+    pub(crate) async fn init(&self, plan: &Plan, directory: &Path) -> anyhow::Result<()> {
+        if matches!(self, Self::Embedded) {
+            return Ok(());
+        }
+        let mut command = Command::new(plan.server()?);
+        command.arg("init").arg("--data-dir").arg(directory.join("data")).envs(self.settings());
+        let output = command.output().await.context("cannot run `countersign init`")?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        anyhow::ensure!(output.status.success(), "`countersign init` failed: {said}");
+        Ok(())
+    }
+}
+
 /// A server that serves. It logs as it is set to do by default, to a file.
 #[derive(Debug)]
 pub(crate) struct RunningServer {
@@ -40,13 +77,31 @@ pub(crate) struct RunningServer {
 impl RunningServer {
     /// Starts a server on `directory` and waits until it says that it serves.
     pub(crate) async fn start(plan: &Plan, directory: &Path) -> anyhow::Result<Self> {
+        Self::start_on(plan, directory, Ground::Embedded, None).await
+    }
+
+    /// Starts a server of everything, or of one service, over `ground`, and waits until it says that it serves.
+    pub(crate) async fn start_on(
+        plan: &Plan,
+        directory: &Path,
+        ground: Ground,
+        service: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        if service.is_none() {
+            ground.init(plan, directory).await?;
+        }
         let address = free_address()?;
         let log = directory.join("log");
         let data = directory.join("data");
         let log_file =
             File::options().create(true).append(true).open(&log).context("cannot log")?;
         let mut command = Command::new(plan.server()?);
-        command.arg("serve").arg("--listen").arg(address.to_string());
+        command
+            .arg("serve")
+            .args(service)
+            .envs(ground.settings())
+            .arg("--listen")
+            .arg(address.to_string());
         command.arg("--data-dir").arg(&data);
         command.stdout(log_file.try_clone()?).stderr(log_file);
         let started = Instant::now();

@@ -49,7 +49,8 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<
     server.stop().await
 }
 
-async fn verify(
+/// Has users verify, once each, for so long or until all have.
+pub(crate) async fn verify(
     server: &RunningServer,
     platform: &Platform,
     users: Vec<User>,

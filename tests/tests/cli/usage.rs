@@ -143,7 +143,7 @@ async fn whoever_reads_only_the_head_of_a_list_ends_it_without_complaint() {
     }
     let mut shell = tokio::process::Command::new("bash");
     let pipe = "set -o pipefail; \"$0\" audit replay --json | head -n 1";
-    shell.args(["-c", pipe]).arg(program());
+    shell.args(["-c", pipe]).arg(program("countersign"));
     shell.env("COUNTERSIGN_SERVER", format!("http://{}", server.address()));
     shell.env("COUNTERSIGN_API_KEY_FILE", directory.path().join("first-key"));
     let said = Said::by(shell).await;

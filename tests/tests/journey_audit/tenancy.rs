@@ -18,7 +18,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, Value};
 use tonic::Status;
 
 /// RPCs that ask for no tenant in particular.
-const OF_THE_PLATFORM: [&str; 2] = ["CreateTenant", "ListTenants"];
+const OF_THE_PLATFORM: [&str; 3] = ["CreateTenant", "ListTenants", "GetStatus"];
 
 /// Fields that name what one tenant has; all others get the same value in every request.
 type Names = BTreeMap<&'static str, String>;
