@@ -76,9 +76,9 @@ async fn assert_enrolled(
     let request = ListAuthenticatorsRequest { user_id: user.clone(), ..Default::default() };
     let listed = tenant.platform.enrollment().list_authenticators(request).await.unwrap();
     let listed = listed.into_inner().authenticators;
-    assert_eq!(listed.len(), 1, "user {user}");
-    assert_eq!(listed[0].authenticator_id, phone.authenticator_id);
-    assert_eq!(listed[0].status(), AuthenticatorStatus::Active);
+    let [authenticator] = &listed[..] else { panic!("user {user} has {listed:?}") };
+    assert_eq!(authenticator.authenticator_id, phone.authenticator_id);
+    assert_eq!(authenticator.status(), AuthenticatorStatus::Active);
     let challenge = tenant.challenge(&user).await;
     if let Some(last) = last {
         let spent = tenant.verify(&user, &challenge, &last.request.code).await.unwrap();

@@ -35,7 +35,7 @@ pub enum Ground {
     /// One NATS server.
     JetStream(NatsServer),
     /// Three NATS servers, every stream on all of them.
-    JetStreamCluster(NatsCluster),
+    JetStreamCluster(Box<NatsCluster>),
     /// The double of KurrentDB, and one NATS server for the bus and the keys.
     KurrentDb(KurrentDb, NatsServer),
 }

@@ -316,12 +316,12 @@ impl Platform {
 /// Returns whether a status says that asking again may help: as our own servers say it, with the time to wait, or as the
 /// transport does when nobody answers.
 fn is_passing(status: &Status) -> bool {
-    match status.code() {
-        Code::Unavailable => reason(status).is_empty() || retry_after(status).is_some(),
-        // A connection that breaks in the middle of an answer.
-        Code::Unknown | Code::Cancelled | Code::Internal => reason(status).is_empty(),
-        _ => false,
+    let code = status.code();
+    if code == Code::Unavailable {
+        return reason(status).is_empty() || retry_after(status).is_some();
     }
+    // A connection that breaks in the middle of an answer.
+    matches!(code, Code::Unknown | Code::Cancelled | Code::Internal) && reason(status).is_empty()
 }
 
 /// Reads every verification of a tenant from the log.

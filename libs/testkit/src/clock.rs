@@ -110,7 +110,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::unwrap_used, reason = "a failed test says so by panicking")]
     fn who_reads_it_elsewhere_sees_the_same_time() {
         let path = std::env::temp_dir().join(format!("countersign-clock-{}", std::process::id()));
         let clock = MovableClock::shown_in(&path).unwrap();

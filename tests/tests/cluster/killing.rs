@@ -75,7 +75,7 @@ async fn any_service_may_be_killed_on_kurrentdb() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_that_leads_the_log_may_be_killed() {
-    let ground = Ground::JetStreamCluster(NatsCluster::start().await);
+    let ground = Ground::JetStreamCluster(Box::new(NatsCluster::start().await));
     survives(ground, 2, async |cluster, fate, _| {
         let Ground::JetStreamCluster(nats) = &mut cluster.ground else { panic!("three servers") };
         let leader = nats.leader_of("countersign_log").await;

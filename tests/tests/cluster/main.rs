@@ -1,7 +1,12 @@
 //! Services as separate processes, two replicas of each, over a log that they share; and what happens when any of them, or
 //! what they stand on, is killed, cut off or restarted.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test says so by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed test says so by panicking"
+)]
 
 mod deliveries;
 mod killing;

@@ -68,7 +68,7 @@ async fn of_a_thousand_equal_codes_at_two_replicas_one_succeeds_on_jetstream() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_thousand_equal_codes_at_two_replicas_one_succeeds_on_three_servers() {
-    exactly_one_of_a_thousand(Ground::JetStreamCluster(NatsCluster::start().await)).await;
+    exactly_one_of_a_thousand(Ground::JetStreamCluster(Box::new(NatsCluster::start().await))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

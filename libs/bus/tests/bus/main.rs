@@ -8,6 +8,7 @@
     reason = "a failed test says so by panicking"
 )]
 
+mod cluster;
 mod consuming;
 mod hostile;
 mod in_process;
