@@ -6,6 +6,7 @@
     reason = "a failed test says so by panicking"
 )]
 
+mod changing_over;
 mod embedded;
 mod engines;
 mod interrupted;

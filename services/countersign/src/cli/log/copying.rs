@@ -118,8 +118,8 @@ fn print(report: &Report, dry_run: bool, screen: &mut Screen) -> Result<(), Fail
         screen.line("more came into the source meanwhile: do the same again to copy it too")?;
     }
     screen.line(format_args!(
-        "{FAINT}the keys that the events are sealed with are not part of the log: copy them too, see \
-         `countersign keys --help`{FAINT:#}"
+        "{FAINT}the keys that the events are sealed with are not part of the log: see \
+         `countersign log copy-keys --help`{FAINT:#}"
     ))
 }
 

@@ -3,6 +3,7 @@
 mod bar;
 mod copying;
 mod digest;
+mod keys;
 
 use std::time::Duration;
 
@@ -28,6 +29,10 @@ enum Command {
     /// embedded:DIR, jetstream:nats://HOST:PORT?prefix=NAME&replicas=N&credentials=FILE, or a connection string of
     /// KurrentDB such as kurrentdb://HOST:2113.
     Copy(copying::Args),
+    /// Copy the keys that the events are sealed with, between a data directory and what replicas share
+    ///
+    /// Before the first `countersign init`: the keys stay the same, so that what is sealed can be read.
+    CopyKeys(Box<keys::Args>),
     /// Print one number that stands for all that a log holds: the same for the same events, whatever the engine
     Digest(digest::Args),
 }
@@ -35,6 +40,7 @@ enum Command {
 pub(crate) async fn run(args: Args, screen: &mut Screen) -> Result<(), Failure> {
     match args.command {
         Command::Copy(args) => copying::run(&args, screen).await,
+        Command::CopyKeys(args) => keys::run(*args, screen).await,
         Command::Digest(args) => digest::run(&args, screen).await,
     }
 }
