@@ -7,7 +7,11 @@ use uuid::Uuid;
 
 use crate::{
     AppendError, EventCodec, EventLog, Folded, Metadata, NewEvent, ReadError, Revision,
-    SnapshotStore, Source, StreamId, folded::decode, folds::Folds, known::Ticket, queue::TurnQueue,
+    SnapshotStore, Source, StreamId,
+    folded::decode,
+    folds::{Folds, Fresh},
+    known::Ticket,
+    queue::TurnQueue,
 };
 
 /// How often a command is decided before it is given up as contended. Within one process commands take turns, so only
@@ -138,7 +142,7 @@ impl<D: EventCodec> Executor<D> {
     /// # Errors
     /// Says that the log cannot be read, or holds what this release does not know.
     pub async fn load(&self, stream: &StreamId) -> Result<Arc<Folded<D::State>>, ReadError> {
-        self.folds.load_as_of(stream, self.folds.ticket()).await
+        self.folds.load_fresh(stream, Fresh::AsOf(self.folds.ticket())).await
     }
 
     /// Carries `command` out on `stream`, once: a repeat of the same `request.command_id` returns what it did the
@@ -152,13 +156,38 @@ impl<D: EventCodec> Executor<D> {
         request: &Request,
         command: D::Command,
     ) -> Result<Executed<D>, ExecuteError<D::Rejection>> {
+        self.execute_upon(stream, request, command, Fresh::AsOf(self.folds.ticket())).await
+    }
+
+    /// Carries `command` out like [`execute`](Self::execute), for whoever has just loaded the stream to make it: what was
+    /// `seen` then is new enough to decide on, and need not be read again.
+    ///
+    /// # Errors
+    /// As [`execute`](Self::execute).
+    pub async fn execute_seen(
+        &self,
+        stream: &StreamId,
+        request: &Request,
+        command: D::Command,
+        seen: u64,
+    ) -> Result<Executed<D>, ExecuteError<D::Rejection>> {
+        self.execute_upon(stream, request, command, Fresh::Seen(seen)).await
+    }
+
+    async fn execute_upon(
+        &self,
+        stream: &StreamId,
+        request: &Request,
+        command: D::Command,
+        fresh: Fresh,
+    ) -> Result<Executed<D>, ExecuteError<D::Rejection>> {
         let arrived = self.folds.ticket();
         let mut turn = self.turns.enter(stream).await;
         if let Some(source) = Away::tells(turn.left(), arrived) {
             return Err(ExecuteError::Unavailable(SourceError(source)));
         }
         let since = self.folds.ticket();
-        let executed = self.execute_in_turn(stream, request, command, arrived).await;
+        let executed = self.execute_in_turn(stream, request, command, fresh).await;
         if let Err(ExecuteError::Unavailable(SourceError(source))) = &executed {
             turn.leave(Some(Away { since, source: Arc::clone(source) }));
         }
@@ -170,11 +199,11 @@ impl<D: EventCodec> Executor<D> {
         stream: &StreamId,
         request: &Request,
         command: D::Command,
-        mut arrived: Ticket,
+        mut fresh: Fresh,
     ) -> Result<Executed<D>, ExecuteError<D::Rejection>> {
         let mut lost_answer = None;
         for _ in 0..MAX_DECISIONS {
-            let folded = self.folds.load_as_of(stream, arrived).await?;
+            let folded = self.folds.load_fresh(stream, fresh).await?;
             if let Some(executed) = self.recall(stream, &folded, request).await? {
                 return Ok(Executed { repeated: lost_answer.is_none(), ..executed });
             }
@@ -191,9 +220,9 @@ impl<D: EventCodec> Executor<D> {
                     return Ok(Executed { events, folded, repeated: false });
                 }
                 // What is known is not what is stored: read before deciding again, and look for our ids.
-                Err(AppendError::Conflict { .. }) => arrived = self.folds.ticket(),
+                Err(AppendError::Conflict { .. }) => fresh = Fresh::AsOf(self.folds.ticket()),
                 Err(AppendError::Unknown(source)) => {
-                    arrived = self.folds.ticket();
+                    fresh = Fresh::AsOf(self.folds.ticket());
                     lost_answer = Some(SourceError(source));
                 }
                 Err(AppendError::Unavailable(source)) => {

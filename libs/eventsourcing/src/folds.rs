@@ -16,6 +16,15 @@ const SNAPSHOT_INTERVAL: u64 = 200;
 
 type Read<D> = Result<Arc<Folded<<D as crate::Decider>::State>>, ReadError>;
 
+/// How new a fold must be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fresh {
+    /// What the log had then, or later.
+    AsOf(Ticket),
+    /// With at least so many events: whoever asks has seen them.
+    Seen(u64),
+}
+
 /// The folds of one decider's streams.
 pub(crate) struct Folds<D: EventCodec> {
     log: Arc<dyn EventLog>,
@@ -42,17 +51,21 @@ impl<D: EventCodec> Folds<D> {
         self.known.ticket()
     }
 
-    /// Returns the fold of `stream` as the log had it at `arrived` or later.
-    pub(crate) async fn load_as_of(
-        self: &Arc<Self>,
-        stream: &StreamId,
-        arrived: Ticket,
-    ) -> Read<D> {
-        if let Some(folded) = self.known.get_as_of(stream, arrived) {
-            return Ok(folded);
+    /// Returns the fold of `stream`, as new as it must be.
+    pub(crate) async fn load_fresh(self: &Arc<Self>, stream: &StreamId, fresh: Fresh) -> Read<D> {
+        match fresh {
+            Fresh::AsOf(arrived) => self.load_as_of(stream, arrived).await,
+            Fresh::Seen(seen) => match self.known.get(stream) {
+                Some(folded) if folded.next_revision >= seen => Ok(folded),
+                Some(_) | None => self.load_as_of(stream, self.ticket()).await,
+            },
         }
-        if let Some(folded) = self.known.get(stream)
-            && self.log.known_length(stream) == Some(folded.next_revision)
+    }
+
+    /// Returns the fold of `stream` as the log had it at `arrived` or later.
+    async fn load_as_of(self: &Arc<Self>, stream: &StreamId, arrived: Ticket) -> Read<D> {
+        if let Some((folded, as_of)) = self.known.get_dated(stream)
+            && (as_of > arrived || self.log.known_length(stream) == Some(folded.next_revision))
         {
             return Ok(folded);
         }

@@ -47,9 +47,9 @@ impl<S> Known<S> {
         self.folds.get(stream).map(|entry| entry.folded)
     }
 
-    /// Returns a fold that was right after `arrived`.
-    pub(crate) fn get_as_of(&self, stream: &StreamId, arrived: Ticket) -> Option<Arc<Folded<S>>> {
-        self.folds.get(stream).filter(|entry| entry.as_of > arrived).map(|entry| entry.folded)
+    /// Returns a fold that was right once, and as of when.
+    pub(crate) fn get_dated(&self, stream: &StreamId) -> Option<(Arc<Folded<S>>, Ticket)> {
+        self.folds.get(stream).map(|entry| (entry.folded, entry.as_of))
     }
 
     /// Keeps a fold that was right at `as_of`, unless a newer one is there.

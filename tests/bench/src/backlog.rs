@@ -15,7 +15,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use uuid::Uuid;
 
 /// Events of one append: fewer messages fill the log faster, and its events are as many.
-const TOGETHER: usize = 50;
+pub(crate) const TOGETHER: usize = 50;
 
 /// Appends under way at once.
 const AT_ONCE: usize = 64;

@@ -79,6 +79,10 @@ async fn verifications(
     for (round, &callers) in plan.shared_callers.iter().enumerate() {
         (users, _) = users::challenge(&server, &platform, users, round).await?;
         users::until_codes_are_fresh(&users).await;
+        // What users are told because of their enrolment is not what is measured.
+        if is_shared {
+            until_calm(server.address, &server.first_key()?).await?;
+        }
         let lag = Arc::<AtomicU64>::default();
         let mut looking = JoinSet::new();
         if is_shared {
@@ -99,6 +103,19 @@ async fn verifications(
     }
     server.stop().await?;
     Ok(loads)
+}
+
+/// Waits until nothing waits for any reactor.
+async fn until_calm(address: std::net::SocketAddr, key: &str) -> anyhow::Result<()> {
+    let channel = connect(address).await?;
+    let mut status = StatusServiceClient::with_interceptor(channel, Credentials::new(key, None)?);
+    loop {
+        let found = status.get_status(GetStatusRequest {}).await?.into_inner();
+        if found.followers.iter().all(|follower| follower.pending.unwrap_or(0) == 0) {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 /// Looks how far the bus is behind the log, and keeps the most.
@@ -125,7 +142,11 @@ async fn catching_up(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     let directory = plan.directory()?;
     let ground = Ground::JetStream(nats.settings());
     ground.init(plan, directory.path()).await.context("making the streams")?;
-    report.note(format_args!("filling a log with {} events", plan.stored_events))?;
+    report.note(format_args!(
+        "filling a log with {} events, {} to a message",
+        plan.stored_events,
+        backlog::TOGETHER
+    ))?;
     backlog::fill(nats.connect().await, plan.stored_events).await?;
     let service = Some("notification");
     let replica = RunningServer::start_on(plan, directory.path(), ground, service).await?;

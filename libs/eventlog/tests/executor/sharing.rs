@@ -145,6 +145,25 @@ async fn what_is_appended_elsewhere_is_seen_by_whoever_asks_afterwards() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_just_seen_is_decided_on_without_reading_again_unless_somebody_got_in_between() {
+    let (log, stream) = (Arc::<FarLog>::default(), Sample::new().stream("k"));
+    let (here, elsewhere) = (executor(&log), executor(&log));
+    here.execute(&stream, &request(1, 0), add(&[1])).await.unwrap();
+    let seen = here.load(&stream).await.unwrap().next_revision;
+    log.reads.store(0, Ordering::SeqCst);
+    here.execute_seen(&stream, &request(2, 0), add(&[1]), seen).await.unwrap();
+    assert_eq!(log.reads.load(Ordering::SeqCst), 0);
+    let seen = here.load(&stream).await.unwrap().next_revision;
+    elsewhere.execute(&stream, &request(3, 0), add(&[5])).await.unwrap();
+    let executed = here.execute_seen(&stream, &request(4, 0), add(&[1]), seen).await.unwrap();
+    assert_eq!(executed.folded.state.0, 8);
+    // Also for whoever has let go of what was seen.
+    let fresh = executor(&log);
+    let executed = fresh.execute_seen(&stream, &request(5, 0), add(&[1]), seen).await.unwrap();
+    assert_eq!(executed.folded.state.0, 9);
+}
+
+#[tokio::test(start_paused = true)]
 async fn commands_that_come_together_and_are_rejected_share_reads() {
     let (log, stream) = (Arc::<FarLog>::default(), Sample::new().stream("k"));
     let executor = executor(&log);

@@ -43,10 +43,15 @@ pub(crate) async fn create_challenge(
         // Before anything is looked at that may have changed since.
         Some(executed) => executed,
         None => {
+            let seen = challenges.next_revision;
             // Let go of, so that the executor need not copy the fold to go on with it.
             drop(challenges);
             let command = Command::Issue(issue(foundation, user, &settings.state, asked).await?);
-            foundation.challenges.execute(&stream, request, command).await.map_err(failed)?
+            foundation
+                .challenges
+                .execute_seen(&stream, request, command, seen)
+                .await
+                .map_err(failed)?
         }
     };
     let issued = executed.events.iter().find_map(|event| {

@@ -4,7 +4,7 @@
 use countersign_core::{Aal, AuthenticatorId, ChallengeId, SecretString, Timestamp};
 use countersign_domain::{
     tenant,
-    user_authenticators::{Authenticator, RECOVERY_CODE_KIND, Status},
+    user_authenticators::{Authenticator, RECOVERY_CODE_KIND, State as Authenticators, Status},
     user_challenges::{
         Answer, AttemptFailed, Challenge, ChallengeVerified, Command, Event, Judgement, Rejection,
         State as Challenges,
@@ -13,6 +13,7 @@ use countersign_domain::{
 use countersign_eventsourcing::{Folded, Request};
 use countersign_factors::{Consumes, Factor, Verdict, factor};
 use countersign_service::{ApiError, Foundation, Reason, User, seals};
+use futures_util::{TryFutureExt as _, future::try_join3};
 
 use crate::api::status::rejected;
 
@@ -42,21 +43,37 @@ pub(crate) async fn verify_challenge(
     request: &Request,
     attempt: Attempt<'_>,
 ) -> Result<Verification, ApiError> {
-    let settings = foundation.existing_tenant(&user.tenant).await?;
     let stream = user.challenges();
     let failed =
         |error| ApiError::from_execute(error, |rejection| rejected(rejection, foundation.now()));
-    let challenges = foundation.challenges.load(&stream).await?;
+    // At once: a log at the other end of a wire is asked for all of it together.
+    let authenticators = user.authenticators();
+    let (settings, challenges, authenticators) = try_join3(
+        foundation.existing_tenant(&user.tenant),
+        foundation.challenges.load(&stream).map_err(ApiError::from),
+        foundation.authenticators.load(&authenticators).map_err(ApiError::from),
+    )
+    .await?;
     let recalled = foundation.challenges.recall(&stream, &challenges, request).await;
     let executed = match recalled.map_err(failed)? {
         Some(executed) => executed,
         None => {
-            let judge = Judge { foundation, user, settings: &settings.state };
+            let judge = Judge {
+                foundation,
+                user,
+                settings: &settings.state,
+                authenticators: &authenticators.state,
+            };
             let answer = judge.judge(&challenges, &attempt).await?;
+            let seen = challenges.next_revision;
             // Let go of, so that the executor need not copy the fold to go on with it.
             drop(challenges);
             let command = Command::Answer(answer);
-            foundation.challenges.execute(&stream, request, command).await.map_err(failed)?
+            foundation
+                .challenges
+                .execute_seen(&stream, request, command, seen)
+                .await
+                .map_err(failed)?
         }
     };
     for event in executed.events {
@@ -79,6 +96,7 @@ struct Judge<'a> {
     foundation: &'a Foundation,
     user: &'a User,
     settings: &'a tenant::State,
+    authenticators: &'a Authenticators,
 }
 
 impl Judge<'_> {
@@ -87,8 +105,6 @@ impl Judge<'_> {
         challenges: &Folded<Challenges>,
         attempt: &Attempt<'_>,
     ) -> Result<Answer, ApiError> {
-        let stream = self.user.authenticators();
-        let authenticators = self.foundation.authenticators.load(&stream).await?;
         let now = self.foundation.now();
         let challenge = challenges.state.find(attempt.challenge_id);
         let challenge = challenge.ok_or_else(|| self.rejected(Rejection::NotFound))?;
@@ -99,7 +115,7 @@ impl Judge<'_> {
             .admit(attempt.challenge_id, id, now)
             .map_err(|rejection| self.rejected(rejection))?;
         // Removed or set aside since the challenge was opened: no longer allowed to answer it.
-        let authenticator = authenticators.state.find(id).filter(|a| a.is_active());
+        let authenticator = self.authenticators.find(id).filter(|a| a.is_active());
         let authenticator = authenticator.ok_or_else(|| self.rejected(Rejection::NotAllowed))?;
         let own = self.settings.factor_settings(&authenticator.kind);
         if own.disabled {

@@ -173,7 +173,7 @@ impl fmt::Debug for LogAddress {
 }
 
 /// Hides everything up to the last `@`: rather too much than a part of a password with odd characters.
-fn without_login(url: &str) -> String {
+pub(crate) fn without_login(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, place))) => format!("{scheme}://{HIDDEN}@{place}"),
         _ => url.to_owned(),

@@ -16,6 +16,7 @@ use countersign_eventlog::{
 use countersign_eventsourcing::EventLog;
 use countersign_nats::Nats;
 
+pub(crate) use self::address::without_login;
 pub use self::address::{AddressError, LogAddress};
 
 /// The file in a data directory by which it is known to hold a log.

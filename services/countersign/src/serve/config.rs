@@ -55,7 +55,7 @@ pub struct LogConfig {
 }
 
 /// Settings of NATS.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NatsConfig {
     /// Addresses of servers; any one that answers will do. Default `nats://127.0.0.1:4222`.
@@ -66,6 +66,16 @@ pub struct NatsConfig {
     pub replicas: u8,
     /// Begins the names of all streams and subjects. Default `countersign`.
     pub prefix: String,
+}
+
+/// Addresses may hold passwords.
+impl std::fmt::Debug for NatsConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NatsConfig")
+            .field("replicas", &self.replicas)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What keeps the event log.
@@ -208,13 +218,14 @@ impl Config {
         given(&mut config.data_dir, flags.data_dir);
         if let Some(text) = flags.event_log {
             let wrong = |problem| ConfigError::Setting { setting: "event_log", problem };
-            config.event_log = text.try_into().map_err(wrong)?;
+            config.event_log = text.expose().to_owned().try_into().map_err(wrong)?;
         }
         if flags.keys_dir.is_some() {
             config.keys_dir = flags.keys_dir;
         }
         if !flags.nats.is_empty() {
-            config.nats.servers = flags.nats;
+            config.nats.servers =
+                flags.nats.iter().map(|server| server.expose().to_owned()).collect();
         }
         given(&mut config.nats.replicas, flags.nats_replicas);
         if !flags.peers.is_empty() {

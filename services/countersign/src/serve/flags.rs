@@ -1,7 +1,8 @@
 //! Settings given with a command, each of which also has a variable in the environment.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{convert::Infallible, net::SocketAddr, path::PathBuf};
 
+use countersign_core::SecretString;
 use countersign_service::telemetry::LogFormat;
 
 use super::{Mode, ServiceName};
@@ -19,14 +20,27 @@ pub struct Flags {
     #[arg(long, value_name = "DIR", env = "COUNTERSIGN_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
     /// What keeps the event log: embedded, jetstream or a KurrentDB connection string [default: embedded]
-    #[arg(long, value_name = "LOG", env = "COUNTERSIGN_EVENT_LOG", hide_env_values = true)]
-    pub event_log: Option<String>,
+    #[arg(
+        long,
+        value_name = "LOG",
+        env = "COUNTERSIGN_EVENT_LOG",
+        hide_env_values = true,
+        value_parser = secret
+    )]
+    pub event_log: Option<SecretString>,
     /// Where the keys are that all replicas share [default: `keys` in the data directory]
     #[arg(long, value_name = "DIR", env = "COUNTERSIGN_KEYS_DIR")]
     pub keys_dir: Option<PathBuf>,
     /// Addresses of NATS servers
-    #[arg(long = "nats", value_name = "URL", value_delimiter = ',', env = "COUNTERSIGN_NATS")]
-    pub nats: Vec<String>,
+    #[arg(
+        long = "nats",
+        value_name = "URL",
+        value_delimiter = ',',
+        env = "COUNTERSIGN_NATS",
+        hide_env_values = true,
+        value_parser = secret
+    )]
+    pub nats: Vec<SecretString>,
     /// On how many NATS servers `init` keeps each stream, 1 to 5 [default: 3]
     #[arg(long, value_name = "COUNT", env = "COUNTERSIGN_NATS_REPLICAS")]
     pub nats_replicas: Option<u8>,
@@ -56,6 +70,12 @@ pub struct Flags {
     pub log_filter: Option<String>,
 }
 
+/// Takes what may hold a password as it is; whoever uses it says what is wrong with it, without repeating it.
+#[expect(clippy::unnecessary_wraps, reason = "clap asks for a parser that may fail")]
+fn secret(text: &str) -> Result<SecretString, Infallible> {
+    Ok(SecretString::new(text.to_owned()))
+}
+
 fn log_format(text: &str) -> Result<LogFormat, &'static str> {
     match text {
         "text" => Ok(LogFormat::Text),
@@ -77,6 +97,15 @@ fn peer(text: &str) -> Result<(ServiceName, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passwords_stay_out_of_debug() {
+        let secret = || SecretString::new("kurrentdb://admin:hunter2@db:2113".to_owned());
+        let flags = Flags { event_log: Some(secret()), nats: vec![secret()], ..Flags::default() };
+        assert!(!format!("{flags:?}").contains("hunter2"));
+        let config = crate::serve::Config::load(flags).unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
 
     #[test]
     fn a_peer_is_a_service_and_a_url() {

@@ -18,7 +18,7 @@ use countersign_nats::Nats;
 use countersign_service::{Foundation, FoundationParts};
 
 use super::{Config, EngineChoice, first_key::make_first_key};
-use crate::World;
+use crate::{World, engines::without_login};
 
 /// Where the keys are kept, in the data directory.
 pub const KEYS_DIRECTORY: &str = "keys";
@@ -81,6 +81,7 @@ impl Installation {
     /// # Errors
     /// Says what does not answer or is missing, and what to do.
     pub async fn join(config: &Config, world: World) -> anyhow::Result<Self> {
+        must_be_shared(config)?;
         let nats = connect(config).await?;
         let log: Arc<dyn EventLog> = match &config.event_log {
             EngineChoice::Embedded => return Err(not_shared()),
@@ -99,6 +100,7 @@ impl Installation {
     /// # Errors
     /// Says what cannot be made, or does not belong to the rest.
     pub async fn init(config: &Config, world: World) -> anyhow::Result<Self> {
+        must_be_shared(config)?;
         make_private(&config.data_dir)?;
         let nats = connect(config).await?;
         let log: Arc<dyn EventLog> = match &config.event_log {
@@ -175,9 +177,15 @@ fn foundation(
 
 async fn connect(config: &Config) -> anyhow::Result<Nats> {
     let nats = Nats::connect(&config.nats_settings()).await?;
-    let servers = config.nats.servers.join(", ");
+    let servers: Vec<_> = config.nats.servers.iter().map(|url| without_login(url)).collect();
+    let servers = servers.join(", ");
     nats.ready(NATS_WITHIN).await.with_context(|| format!("nats.servers: {servers}"))?;
     Ok(nats)
+}
+
+/// Refuses what no other process can have open, before anything is waited for or made.
+fn must_be_shared(config: &Config) -> anyhow::Result<()> {
+    if config.event_log == EngineChoice::Embedded { Err(not_shared()) } else { Ok(()) }
 }
 
 fn not_shared() -> anyhow::Error {
@@ -212,7 +220,10 @@ mod tests {
 
     use countersign_service::keys::ApiKeySecret;
 
-    use super::{super::FIRST_KEY_FILE, *};
+    use super::{
+        super::{FIRST_KEY_FILE, NatsConfig},
+        *,
+    };
 
     async fn open(directory: &Path) -> anyhow::Result<Installation> {
         Installation::open(directory, World::default()).await
@@ -247,5 +258,24 @@ mod tests {
         let refused = open(directory.path()).await.unwrap_err().to_string();
         assert!(refused.contains("LOCK") && refused.contains("only one process"), "{refused}");
         first.close().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_nats_that_does_not_answer_is_named_without_its_password() {
+        let directory = tempfile::tempdir().unwrap();
+        let nats = NatsConfig {
+            servers: vec!["nats://countersign:hunter2@127.0.0.1:1".to_owned()],
+            ..NatsConfig::default()
+        };
+        let (event_log, data_dir) = (EngineChoice::JetStream, directory.path().to_owned());
+        let config = Config { event_log, data_dir, nats, ..Config::default() };
+        let joined = Installation::join(&config, World::default()).await.unwrap_err();
+        let made = Installation::init(&config, World::default()).await.unwrap_err();
+        for error in [joined, made] {
+            let said = format!("{error:#} {error:?}");
+            assert!(said.contains("nats.servers: nats://***@127.0.0.1:1: "), "{said}");
+            assert!(said.contains("no NATS server answers: not connected within"), "{said}");
+            assert!(!said.contains("hunter2"), "{said}");
+        }
     }
 }

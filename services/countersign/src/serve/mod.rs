@@ -51,6 +51,7 @@ pub(crate) async fn run(args: Args, world: World) -> anyhow::Result<()> {
         .map_err(|error| anyhow::anyhow!("log.filter: {error}"))?;
     // What can be refused without touching the data directory is looked at first.
     let messenger = Arc::new(LogMessenger::new(config.mode.into())?);
+    let peers = config.peer_addresses()?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen at {}", config.listen))?;
@@ -69,7 +70,7 @@ pub(crate) async fn run(args: Args, world: World) -> anyhow::Result<()> {
         signer: Arc::new(JwsSigner::new(installation.signing_key(), config.issuer.clone())),
         request_timeout: config.request_timeout(),
         services,
-        peers: config.peer_addresses()?,
+        peers,
         event_log: installation.event_log,
     };
     let mut signals = StopSignals::listen().context("cannot listen for signals")?;
