@@ -107,12 +107,15 @@ impl Nats {
             .event_callback(async |event| match event {
                 Event::Connected => tracing::info!("connected to NATS"),
                 Event::Disconnected => tracing::warn!("NATS went away; connecting again"),
+                // Such as that it does not let us in.
+                event @ (Event::SlowConsumer(_) | Event::ServerError(_)) => {
+                    tracing::warn!(%event, "NATS complains");
+                }
+                // Every failed attempt to connect again is one: there are many while NATS is away.
                 event @ (Event::LameDuckMode
                 | Event::Draining
                 | Event::Closed
-                | Event::SlowConsumer(_)
-                | Event::ServerError(_)
-                | Event::ClientError(_)) => tracing::info!(%event, "NATS"),
+                | Event::ClientError(_)) => tracing::debug!(%event, "NATS"),
             });
         let connected = async_nats::connect_with_options(&settings.servers, options).await;
         let client = connected.map_err(NatsAway::new)?;

@@ -55,7 +55,9 @@ where
 /// Below INFO only our own code is heard. A transport is free to log what it carries, and that is keys in headers and
 /// codes in messages; what one release of it keeps to itself, the next one may tell.
 fn may_be_heard(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() <= Level::INFO || metadata.target().starts_with("countersign")
+    // What NATS' client says at INFO our own connection says better, and once.
+    let least = if metadata.target().starts_with("async_nats") { Level::WARN } else { Level::INFO };
+    *metadata.level() <= least || metadata.target().starts_with("countersign")
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use countersign_proto::{
     },
     enrollment::{
         ConfirmEnrollmentRequest, ConfirmEnrollmentResponse, StartEnrollmentRequest,
-        StartEnrollmentResponse,
+        StartEnrollmentResponse, start_enrollment_response::Provisioning,
     },
 };
+use prost_types::Timestamp;
 use uuid::Uuid;
 
 /// A request with its id.
@@ -24,10 +25,20 @@ pub(crate) enum Request {
 /// What a caller was told.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
-    Start(StartEnrollmentResponse),
+    Start(Started),
     Confirm(ConfirmEnrollmentResponse),
     Create(CreateChallengeResponse),
     Verify(VerifyChallengeResponse),
+}
+
+/// What is told of an enrolment, without the pictures.
+#[derive(Clone, Debug)]
+pub(crate) struct Started {
+    /// None once a newer enrolment took its place.
+    pub(crate) authenticator_id: Option<String>,
+    pub(crate) expires_at: Option<Timestamp>,
+    /// What the phone scans, while the enrolment is pending.
+    pub(crate) key_uri: Option<String>,
 }
 
 /// A request and what became of it so far.
@@ -46,19 +57,28 @@ impl Asked {
     }
 }
 
+impl From<StartEnrollmentResponse> for Started {
+    fn from(told: StartEnrollmentResponse) -> Self {
+        Self {
+            authenticator_id: told.authenticator.map(|shown| shown.authenticator_id),
+            expires_at: told.expires_at,
+            key_uri: told.provisioning.map(|Provisioning::Totp(totp)| totp.key_uri),
+        }
+    }
+}
+
 impl Answer {
-    /// Returns whether a repeat that is told this is told the same. A challenge is shown as it stands now, and the secret
-    /// of an enrolment only while that is pending.
+    /// Returns whether a repeat that is told this is told the same. A challenge is shown as it stands now, and an enrolment
+    /// and its secret only while they are there.
     pub(crate) fn repeats(&self, first: &Self) -> bool {
         match (self, first) {
             (Self::Start(again), Self::Start(first)) => {
-                let id = |told: &StartEnrollmentResponse| {
-                    told.authenticator.as_ref().map(|shown| shown.authenticator_id.clone())
+                let differ = |again: &Option<String>, first: &Option<String>| {
+                    again.is_some() && first.is_some() && again != first
                 };
-                let secrets = again.provisioning.as_ref().zip(first.provisioning.as_ref());
-                id(again) == id(first)
+                !differ(&again.authenticator_id, &first.authenticator_id)
+                    && !differ(&again.key_uri, &first.key_uri)
                     && again.expires_at == first.expires_at
-                    && secrets.is_none_or(|(again, first)| again == first)
             }
             (Self::Confirm(again), Self::Confirm(first)) => {
                 (again.outcome, again.attempts_left) == (first.outcome, first.attempts_left)

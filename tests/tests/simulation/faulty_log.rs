@@ -53,11 +53,7 @@ struct Late {
 
 impl FaultyLog {
     pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            truth: Arc::default(),
-            waits: SeededRandom::new(seed),
-            weather: Mutex::default(),
-        }
+        Self { truth: Arc::default(), waits: SeededRandom::new(seed), weather: Mutex::default() }
     }
 
     /// Lets something go wrong.

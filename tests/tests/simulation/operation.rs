@@ -30,8 +30,10 @@ pub(crate) enum Operation {
     Fault(Fault),
     /// Every replica is asked for every challenge.
     Look,
-    /// The followers of notification deal with what is in the log.
-    Notify,
+    /// Deliveries are announced for what is in the log.
+    Announce,
+    /// Messages are handed over for the deliveries that the log announces.
+    Send,
     /// The process of the followers ends, and another takes its place.
     RestartNotifier,
     /// The provider will fail.
@@ -131,7 +133,8 @@ pub(crate) fn operation() -> impl Strategy<Value = Operation> {
         1 => (1..90u8).prop_map(|seconds| Operation::Back { seconds }),
         8 => fault().prop_map(Operation::Fault),
         1 => Just(Operation::Look),
-        4 => Just(Operation::Notify),
+        3 => Just(Operation::Announce),
+        4 => Just(Operation::Send),
         1 => Just(Operation::RestartNotifier),
         1 => act().prop_map(Operation::Provider),
     ]

@@ -95,7 +95,8 @@ impl Replica {
         match request {
             Request::Start(message) => {
                 let mut client = EnrollmentServiceClient::with_interceptor(enrollment, credentials);
-                client.start_enrollment(message).await.map(Response::into_inner).map(Answer::Start)
+                let response = client.start_enrollment(message).await?;
+                Ok(Answer::Start(response.into_inner().into()))
             }
             Request::Confirm(message) => {
                 let mut client = EnrollmentServiceClient::with_interceptor(enrollment, credentials);

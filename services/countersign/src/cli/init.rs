@@ -7,6 +7,7 @@ use crate::{
 };
 
 pub(crate) async fn run(flags: Flags, world: World, screen: &mut Screen) -> Result<(), Failure> {
+    let failed = |source| Failure::Log { doing: "making what services share", source };
     let initialised = async {
         let config = Config::load(flags)?;
         let installation = Installation::init(&config, world).await?;
@@ -14,7 +15,7 @@ pub(crate) async fn run(flags: Flags, world: World, screen: &mut Screen) -> Resu
         installation.close().await;
         anyhow::Ok((config, is_new))
     };
-    let (config, is_new) = initialised.await.map_err(Failure::Serving)?;
+    let (config, is_new) = initialised.await.map_err(failed)?;
     let keys = config.shared_keys_dir();
     let first_key = config.data_dir.join(FIRST_KEY_FILE);
     if screen.wants_json() {

@@ -105,7 +105,13 @@ impl Installation {
         let nats = connect(config).await?;
         let log: Arc<dyn EventLog> = match &config.event_log {
             EngineChoice::Embedded => return Err(not_shared()),
-            EngineChoice::JetStream => Arc::new(JetStreamLog::create(nats.clone()).await?),
+            EngineChoice::JetStream => {
+                let replicas = config.nats.replicas;
+                let made = JetStreamLog::create(nats.clone()).await;
+                Arc::new(made.with_context(|| {
+                    format!("nats.replicas is {replicas}: a NATS server that stands alone keeps 1")
+                })?)
+            }
             EngineChoice::KurrentDb(url) => Arc::new(KurrentDbLog::open(url).await?),
         };
         let rng = Arc::clone(&world.rng);
@@ -176,10 +182,10 @@ fn foundation(
 }
 
 async fn connect(config: &Config) -> anyhow::Result<Nats> {
-    let nats = Nats::connect(&config.nats_settings()).await?;
     let servers: Vec<_> = config.nats.servers.iter().map(|url| without_login(url)).collect();
-    let servers = servers.join(", ");
-    nats.ready(NATS_WITHIN).await.with_context(|| format!("nats.servers: {servers}"))?;
+    let named = || format!("nats.servers: {}", servers.join(", "));
+    let nats = Nats::connect(&config.nats_settings()).await.with_context(named)?;
+    nats.ready(NATS_WITHIN).await.with_context(named)?;
     Ok(nats)
 }
 
