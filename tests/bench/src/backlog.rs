@@ -14,11 +14,11 @@ use countersign_nats::Nats;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use uuid::Uuid;
 
-/// Events of one append: fewer messages fill the log faster, and its events are as many.
-pub(crate) const TOGETHER: usize = 50;
+/// Events of one append, as many as an enrolment or a verification has.
+pub(crate) const TOGETHER: usize = 2;
 
 /// Appends under way at once.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 256;
 
 /// Appends so many announcements of deliveries.
 pub(crate) async fn fill(nats: Nats, events: usize) -> anyhow::Result<()> {
