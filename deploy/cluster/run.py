@@ -47,9 +47,19 @@ class Cluster:
         self.replicas = arguments.replicas
         self.directory = arguments.directory
         self.children = []
+        self.spawning = False
+        self.exit_code = None
+
+    def told_to_end(self, number, _frame):
+        """Ends the script, only not between the start of a child and the note of it, nor while it ends already."""
+        if self.exit_code is None:
+            self.exit_code = 0 if number == signal.SIGINT else 128 + number
+            if not self.spawning:
+                sys.exit(self.exit_code)
 
     def spawn(self, name, words, environment=None):
         log = open(self.directory / f"{name}.log", "ab")
+        self.spawning = True
         child = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
@@ -59,8 +69,11 @@ class Cluster:
             # An interrupt from the keyboard reaches only this script, which ends its children in order.
             start_new_session=True,
         )
-        log.close()
         self.children.append((name, child))
+        self.spawning = False
+        log.close()
+        if self.exit_code is not None:
+            sys.exit(self.exit_code)
 
     def check(self):
         for name, child in self.children:
@@ -143,6 +156,8 @@ class Cluster:
                 time.sleep(0.1)
 
     def stop(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         for name, child in reversed(self.children):
             if child.poll() is None:
                 child.send_signal(signal.SIGTERM)
@@ -151,6 +166,7 @@ class Cluster:
                 child.wait(STOP_WITHIN)
             except subprocess.TimeoutExpired:
                 child.kill()
+                child.wait()
 
 
 def main():
@@ -165,8 +181,9 @@ def main():
     arguments.nats_server = arguments.nats_server.resolve()
     arguments.directory = arguments.directory.resolve()
     arguments.directory.mkdir(mode=0o700, exist_ok=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     cluster = Cluster(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, cluster.told_to_end)
     try:
         nats = cluster.start_nats()
         addresses = cluster.start_services(nats)
@@ -184,8 +201,6 @@ def main():
         while True:
             cluster.check()
             time.sleep(1)
-    except KeyboardInterrupt:
-        return 0
     finally:
         cluster.stop()
 

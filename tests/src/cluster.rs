@@ -9,7 +9,7 @@ use std::{
 };
 
 use countersign::serve::ServiceName;
-use countersign_testkit::{KurrentDb, NatsCluster, NatsServer, free_ports};
+use countersign_testkit::{CuttableProxy, KurrentDb, NatsCluster, NatsServer, free_ports};
 use tempfile::TempDir;
 use tokio::process::Command;
 use tonic_health::pb::{
@@ -17,8 +17,9 @@ use tonic_health::pb::{
 };
 
 use crate::{
-    Caller, Process, connect, first_key,
+    Caller, Process, Wire, connect, first_key,
     process::{command_of, program, run, text},
+    wire::Wires,
 };
 
 /// Names the file that shows the time to processes whose time is moved.
@@ -66,6 +67,8 @@ pub struct Layout {
     pub program: PathBuf,
     /// The file that shows the time; `None` for real time.
     pub clock: Option<PathBuf>,
+    /// Which wires can be cut.
+    pub wires: Vec<Wire>,
 }
 
 impl Layout {
@@ -73,14 +76,27 @@ impl Layout {
     #[must_use]
     pub fn of(replicas: usize) -> Self {
         let replicas = ServiceName::ALL.into_iter().map(|service| (service, replicas)).collect();
-        Self { replicas, program: program("countersign"), clock: None }
+        Self { replicas, program: program("countersign"), clock: None, wires: Vec::new() }
+    }
+
+    /// The same with `service` as often as `replicas` says.
+    #[must_use]
+    pub fn with(mut self, service: ServiceName, replicas: usize) -> Self {
+        self.replicas.insert(service, replicas);
+        self
+    }
+
+    /// The same with wires that can be cut.
+    #[must_use]
+    pub fn cuttable(mut self, wires: impl IntoIterator<Item = Wire>) -> Self {
+        self.wires.extend(wires);
+        self
     }
 
     /// Every service once but challenge twice, with a time that is shown in `clock`.
     #[must_use]
     pub fn for_journeys(clock: PathBuf) -> Self {
-        let mut layout = Self::of(1);
-        layout.replicas.insert(ServiceName::Challenge, 2);
+        let layout = Self::of(1).with(ServiceName::Challenge, 2);
         Self { program: program("countersign-node"), clock: Some(clock), ..layout }
     }
 }
@@ -93,6 +109,7 @@ pub struct Cluster {
     layout: Layout,
     directory: TempDir,
     addresses: BTreeMap<ServiceName, Vec<String>>,
+    wires: Wires,
     processes: BTreeMap<(ServiceName, usize), Process>,
 }
 
@@ -105,9 +122,10 @@ impl Cluster {
             (service, ports.map(|port| format!("127.0.0.1:{port}")).collect::<Vec<_>>())
         });
         let addresses = addresses.collect();
+        let wires = Wires::start(&layout.wires, &ground, &addresses).await;
         let directory = tempfile::tempdir().unwrap();
         let processes = BTreeMap::new();
-        let mut cluster = Self { ground, layout, directory, addresses, processes };
+        let mut cluster = Self { ground, layout, directory, addresses, wires, processes };
         cluster.init().await;
         cluster.start_all().await;
         cluster
@@ -127,10 +145,6 @@ impl Cluster {
         command.envs(self.ground.settings());
         command.env("COUNTERSIGN_DATA_DIR", self.data_dir());
         command.env("COUNTERSIGN_ISSUER", "https://mfa.example.com");
-        let peers = self.addresses.iter().flat_map(|(service, addresses)| {
-            addresses.iter().map(move |address| format!("{service}=http://{address}"))
-        });
-        command.env("COUNTERSIGN_PEERS", peers.collect::<Vec<_>>().join(","));
         if let Some(clock) = &self.layout.clock {
             command.env(CLOCK_VARIABLE, clock);
         }
@@ -161,6 +175,12 @@ impl Cluster {
     async fn spawn(&self, service: ServiceName, number: usize) -> Process {
         let address = self.address(service, number);
         let mut command = self.command(["serve", service.as_str(), "--log-format", "json"]);
+        command.envs(self.wires.settings(service));
+        let peers = self.replicas().into_iter().map(|(to, number)| {
+            let address = self.wires.peer(service, to, number);
+            format!("{to}=http://{}", address.as_deref().unwrap_or(self.address(to, number)))
+        });
+        command.env("COUNTERSIGN_PEERS", peers.collect::<Vec<_>>().join(","));
         command.args(["--listen", address]);
         Process::spawn(command, &self.data_dir()).await
     }
@@ -205,6 +225,12 @@ impl Cluster {
     #[must_use]
     pub fn take(&mut self, service: ServiceName, number: usize) -> Process {
         self.processes.remove(&(service, number)).unwrap()
+    }
+
+    /// Returns a wire of the layout, to be cut, stalled and mended.
+    #[must_use]
+    pub fn wire(&mut self, wire: Wire) -> &mut CuttableProxy {
+        self.wires.get_mut(wire).unwrap()
     }
 
     /// Stops every replica in order.

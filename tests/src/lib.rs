@@ -23,6 +23,7 @@ mod steps;
 mod tenant;
 mod told;
 pub mod tools;
+mod wire;
 
 pub use caller::Caller;
 pub use fate::Fate;
@@ -32,6 +33,7 @@ pub use phone::Phone;
 pub use process::Process;
 pub use tenant::Tenant;
 pub use told::Told;
+pub use wire::Wire;
 
 use std::time::Duration;
 

@@ -22,6 +22,13 @@ pub fn python() -> PathBuf {
     tool("venv/bin/python")
 }
 
+/// Returns nats-server, of the release in `tests/python/requirements.txt`.
+#[must_use]
+pub fn nats_server() -> PathBuf {
+    fresh("venv/.stamp", "tests/python/requirements.txt");
+    tool("venv/bin/nats-server")
+}
+
 /// Returns buf, of the release in `tests/npm/package.json`.
 #[must_use]
 pub fn buf() -> PathBuf {

@@ -8,6 +8,7 @@
 )]
 
 mod administering;
+mod apart;
 mod auditing;
 mod demo;
 mod doctor;

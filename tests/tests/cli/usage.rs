@@ -8,14 +8,36 @@ use countersign_tests::{
 use super::Said;
 
 /// Every command with flags and arguments of its own.
-const COMMANDS: [(&[&str], &[&str]); 21] = [
-    (&[], &["serve", "audit", "users", "authenticators", "tenants", "keys", "doctor", "demo"]),
+const COMMANDS: [(&[&str], &[&str]); 24] = [
+    (
+        &[],
+        &[
+            "serve",
+            "init",
+            "audit",
+            "users",
+            "authenticators",
+            "tenants",
+            "keys",
+            "status",
+            "doctor",
+            "log",
+            "demo",
+        ],
+    ),
     (
         &["serve"],
         &[
+            "[SERVICE]",
+            "notification",
             "--config",
             "--listen",
             "--data-dir",
+            "--event-log",
+            "--keys-dir",
+            "--nats",
+            "--nats-replicas",
+            "--peer",
             "--mode",
             "--issuer",
             "--request-timeout-seconds",
@@ -23,6 +45,7 @@ const COMMANDS: [(&[&str], &[&str]); 21] = [
             "--log-filter",
         ],
     ),
+    (&["init"], &["--config", "--event-log", "--nats", "--nats-replicas", "--keys-dir", "--json"]),
     (&["audit"], &["replay", "tail", "as-of"]),
     (
         &["audit", "replay"],
@@ -42,7 +65,9 @@ const COMMANDS: [(&[&str], &[&str]); 21] = [
     (&["keys", "create"], &["<NAME>", "--role", "platform-admin", "verifier", "--lifetime"]),
     (&["keys", "list"], &["--server", "--api-key-file"]),
     (&["keys", "revoke"], &["<ID>", "--api-key"]),
-    (&["doctor"], &["--data-dir"]),
+    (&["status"], &["--wait", "--server", "--api-key-file", "--json"]),
+    (&["doctor"], &["--data-dir", "--config", "--event-log", "--keys-dir", "--json"]),
+    (&["log"], &["copy", "copy-keys", "digest"]),
     (&["demo"], &["--serve", "--listen", "--data-dir"]),
     (&["completions"], &["<SHELL>", "bash", "zsh", "fish"]),
 ];

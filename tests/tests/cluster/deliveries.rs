@@ -83,7 +83,7 @@ fn payload<M: prost::Message + Default>(event: RecordedEvent) -> M {
 }
 
 /// Reads the deliveries of the lines that stand for messages.
-fn messages(log: &str) -> Vec<String> {
+pub(crate) fn messages(log: &str) -> Vec<String> {
     let message = |line: &str| {
         let line: serde_json::Value = serde_json::from_str(line).ok()?;
         let fields = line.get("fields")?;

@@ -8,6 +8,7 @@
     reason = "a failed test says so by panicking"
 )]
 
+mod cuts;
 mod deliveries;
 mod killing;
 mod poison;

@@ -33,6 +33,7 @@ pub(super) struct Args {
         value_name = "URL",
         value_delimiter = ',',
         env = "COUNTERSIGN_NATS",
+        hide_env_values = true,
         required = true
     )]
     nats: Vec<String>,
