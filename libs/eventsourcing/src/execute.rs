@@ -1,6 +1,10 @@
 //! Carrying a command out: load, fold, decide, append; on a conflict, reload and decide again.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::TryStreamExt as _;
 use uuid::Uuid;
@@ -17,6 +21,10 @@ use crate::{
 /// How often a command is decided before it is given up as contended. Within one process commands take turns, so only
 /// other processes can get in between.
 const MAX_DECISIONS: usize = 16;
+
+/// For how long a lost answer is looked for. A log that took longer to lose it will not say soon what came of it, and the
+/// caller is told to repeat the request, which looks for it too, while there is time to tell anything.
+const ASK_AGAIN_WITHIN: Duration = Duration::from_secs(2);
 
 /// Who asks for a command, and under which id.
 #[derive(Clone, Debug)]
@@ -201,6 +209,7 @@ impl<D: EventCodec> Executor<D> {
         command: D::Command,
         mut fresh: Fresh,
     ) -> Result<Executed<D>, ExecuteError<D::Rejection>> {
+        let began = Instant::now();
         let mut lost_answer = None;
         for _ in 0..MAX_DECISIONS {
             let folded = self.folds.load_fresh(stream, fresh).await?;
@@ -223,6 +232,9 @@ impl<D: EventCodec> Executor<D> {
                 Err(AppendError::Conflict { .. }) => fresh = Fresh::AsOf(self.folds.ticket()),
                 Err(AppendError::Unknown(source)) => {
                     fresh = Fresh::AsOf(self.folds.ticket());
+                    if began.elapsed() > ASK_AGAIN_WITHIN {
+                        return Err(ExecuteError::Unavailable(SourceError(source)));
+                    }
                     lost_answer = Some(SourceError(source));
                 }
                 Err(AppendError::Unavailable(source)) => {

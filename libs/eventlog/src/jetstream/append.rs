@@ -20,7 +20,7 @@ use super::{
 use crate::MAX_APPEND_BYTES;
 
 /// How long an append may take, whatever happens.
-const LONGEST: Duration = Duration::from_secs(4);
+const LONGEST: Duration = Duration::from_millis(2_500);
 
 /// How long to wait for another append to the stream that is on its way, at first and at last.
 const PAUSE: Duration = Duration::from_millis(1);

@@ -21,7 +21,7 @@ use super::{
 };
 
 /// How long a read may wait for the server before it goes on.
-pub(super) const LONGEST: Duration = Duration::from_secs(3);
+pub(super) const LONGEST: Duration = Duration::from_secs(2);
 
 /// How long a batch may take before the leader is asked instead.
 const LONGEST_BATCH: Duration = Duration::from_secs(1);

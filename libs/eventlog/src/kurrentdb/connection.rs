@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use super::{error::TooSlow, sessions::Sessions};
 
 /// How long one answer to a read may take.
-pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long a client that never connected is mourned before the next is made: making one reads every certificate of the
 /// system.
