@@ -1,22 +1,45 @@
 //! What the log holds, as an auditor sees it.
 
 use countersign_proto::audit::{RecordedEvent, ReplayEventsRequest, replay_events_response::Item};
+use std::time::{Duration, Instant};
+
 use prost::Message;
+use tonic::{Code, Status};
 
 use crate::{Caller, Tenant};
 
+/// How long the log may be away: far longer than a fail-over takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const PAUSE: Duration = Duration::from_millis(200);
+
 impl Caller {
-    /// Replays the events that `request` asks for, to the end.
+    /// Replays the events that `request` asks for, to the end. While the log is away, as for some seconds after a fail-over,
+    /// it asks again.
     pub async fn replay(&self, request: ReplayEventsRequest) -> Vec<RecordedEvent> {
-        let mut items = self.audit().replay_events(request).await.unwrap().into_inner();
+        let began = Instant::now();
+        loop {
+            match self.try_replay(request.clone()).await {
+                Ok(events) => return events,
+                Err(status) => {
+                    let is_away = status.code() == Code::Unavailable;
+                    assert!(is_away && began.elapsed() < PATIENCE, "{status:?}");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn try_replay(&self, request: ReplayEventsRequest) -> Result<Vec<RecordedEvent>, Status> {
+        let mut items = self.audit().replay_events(request).await?.into_inner();
         let mut events = Vec::new();
-        while let Some(item) = items.message().await.unwrap() {
+        while let Some(item) = items.message().await? {
             match item.item {
                 Some(Item::Event(event)) => events.push(event),
                 other => panic!("a replay to the end holds nothing but events, not {other:?}"),
             }
         }
-        events
+        Ok(events)
     }
 
     /// Returns how many events the log holds that requests caused; what follows the log adds others by itself.
