@@ -22,20 +22,22 @@ START_WITHIN = 60
 STOP_WITHIN = 20
 
 
-def free_ports(count):
-    """Returns ports that nobody listens at. They are held until all are found, so that they differ."""
+def reserve_ports(count):
+    """Returns sockets that hold ports at which nobody listens, for as long as they are open.
+
+    They do not listen themselves. Servers may, because they bind with SO_REUSEADDR, and so do these sockets once they have
+    their ports; another run of this script binds without it, and is refused.
+    """
     held = []
     while len(held) < count:
-        listener = socket.socket()
+        holder = socket.socket()
         try:
-            listener.bind(("127.0.0.1", random.choice(PORTS)))
-            held.append(listener)
+            holder.bind(("127.0.0.1", random.choice(PORTS)))
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            held.append(holder)
         except OSError:
-            listener.close()
-    ports = [listener.getsockname()[1] for listener in held]
-    for listener in held:
-        listener.close()
-    return ports
+            holder.close()
+    return held
 
 
 class Cluster:
@@ -47,6 +49,7 @@ class Cluster:
         self.replicas = arguments.replicas
         self.directory = arguments.directory
         self.children = []
+        self.reserved = []
         self.spawning = False
         self.exit_code = None
 
@@ -81,8 +84,13 @@ class Cluster:
                 log = (self.directory / f"{name}.log").read_text(errors="replace").splitlines()
                 sys.exit("\n".join([f"{name} has ended:", *("  " + line for line in log[-5:])]))
 
+    def reserve(self, count):
+        held = reserve_ports(count)
+        self.reserved += held
+        return [holder.getsockname()[1] for holder in held]
+
     def start_nats(self):
-        clients, routes = free_ports(3), free_ports(3)
+        clients, routes = self.reserve(3), self.reserve(3)
         for number, (client, route) in enumerate(zip(clients, routes), 1):
             name = f"nats-{number}"
             store = self.directory / name
@@ -101,7 +109,7 @@ class Cluster:
         return ",".join(f"nats://127.0.0.1:{port}" for port in clients)
 
     def start_services(self, nats):
-        ports = free_ports(len(SERVICES) * self.replicas)
+        ports = self.reserve(len(SERVICES) * self.replicas)
         addresses = {
             service: [f"127.0.0.1:{ports.pop()}" for _ in range(self.replicas)] for service in SERVICES
         }

@@ -9,7 +9,9 @@ use std::{
 };
 
 use countersign::serve::ServiceName;
-use countersign_testkit::{CuttableProxy, KurrentDb, NatsCluster, NatsServer, free_ports};
+use countersign_testkit::{
+    CuttableProxy, KurrentDb, NatsCluster, NatsServer, ReservedPort, reserve_ports,
+};
 use tempfile::TempDir;
 use tokio::process::Command;
 use tonic_health::pb::{
@@ -109,6 +111,7 @@ pub struct Cluster {
     layout: Layout,
     directory: TempDir,
     addresses: BTreeMap<ServiceName, Vec<String>>,
+    _ports: Vec<ReservedPort>,
     wires: Wires,
     processes: BTreeMap<(ServiceName, usize), Process>,
 }
@@ -116,16 +119,22 @@ pub struct Cluster {
 impl Cluster {
     /// Makes what services need, starts them, and returns once all are ready.
     pub async fn start(ground: Ground, layout: Layout) -> Self {
-        let mut ports = free_ports::<32>().into_iter();
+        let mut ports = Vec::new();
         let addresses = layout.replicas.iter().map(|(&service, &replicas)| {
-            let ports = ports.by_ref().take(replicas);
-            (service, ports.map(|port| format!("127.0.0.1:{port}")).collect::<Vec<_>>())
+            let of_service = (0..replicas).map(|_| {
+                let [port] = reserve_ports();
+                let address = port.address().to_string();
+                ports.push(port);
+                address
+            });
+            (service, of_service.collect::<Vec<_>>())
         });
         let addresses = addresses.collect();
         let wires = Wires::start(&layout.wires, &ground, &addresses).await;
         let directory = tempfile::tempdir().unwrap();
         let processes = BTreeMap::new();
-        let mut cluster = Self { ground, layout, directory, addresses, wires, processes };
+        let mut cluster =
+            Self { ground, layout, directory, addresses, _ports: ports, wires, processes };
         cluster.init().await;
         cluster.start_all().await;
         cluster

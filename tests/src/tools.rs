@@ -26,7 +26,7 @@ pub fn python() -> PathBuf {
 #[must_use]
 pub fn nats_server() -> PathBuf {
     fresh("venv/.stamp", "tests/python/requirements.txt");
-    tool("venv/bin/nats-server")
+    countersign_testkit::nats_server_program()
 }
 
 /// Returns buf, of the release in `tests/npm/package.json`.

@@ -30,9 +30,7 @@ impl Wire {
     /// Returns where the wire leads.
     fn end(self, ground: &Ground, addresses: &BTreeMap<ServiceName, Vec<String>>) -> SocketAddr {
         match (self, ground) {
-            (Self::Nats(_), Ground::JetStream(nats) | Ground::KurrentDb(_, nats)) => {
-                nats.url().trim_start_matches("nats://").parse().unwrap()
-            }
+            (Self::Nats(_), Ground::JetStream(nats) | Ground::KurrentDb(_, nats)) => nats.address(),
             (Self::KurrentDb(_), Ground::KurrentDb(double, _)) => {
                 SocketAddr::from(([127, 0, 0, 1], double.port()))
             }

@@ -13,6 +13,7 @@ mod cuttable;
 mod kurrentdb;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(any(feature = "kurrentdb", feature = "nats", feature = "proxy"))]
 mod ports;
 mod random;
 
@@ -22,6 +23,7 @@ pub use cuttable::CuttableProxy;
 #[cfg(feature = "kurrentdb")]
 pub use kurrentdb::{Faults, KurrentDb, StoredEvent};
 #[cfg(feature = "nats")]
-pub use nats::{NatsCluster, NatsServer};
-pub use ports::free_ports;
+pub use nats::{NatsCluster, NatsServer, nats_server_program};
+#[cfg(any(feature = "kurrentdb", feature = "nats", feature = "proxy"))]
+pub use ports::{ReservedPort, reserve_ports};
 pub use random::SeededRandom;

@@ -4,6 +4,7 @@
 use std::{
     fmt::Write as _,
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
@@ -13,7 +14,7 @@ use countersign_nats::{Nats, NatsSettings};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::free_ports;
+use crate::{ReservedPort, reserve_ports};
 
 /// How long a start may take: far longer than it does.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// # Panics
 /// Says how to install it if it is not there.
 #[must_use]
-fn program() -> PathBuf {
+pub fn nats_server_program() -> PathBuf {
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let program = checkout.join(".tools/venv/bin/nats-server");
     assert!(program.is_file(), "{} is not there: run `make tools`", program.display());
@@ -38,7 +39,7 @@ fn program() -> PathBuf {
 pub struct NatsServer {
     name: String,
     directory: TempDir,
-    port: u16,
+    port: ReservedPort,
     child: Option<Child>,
 }
 
@@ -48,19 +49,20 @@ impl NatsServer {
     /// # Panics
     /// If it does not start.
     pub async fn start() -> Self {
-        let [port] = free_ports();
+        let [port] = reserve_ports();
         let server = Self::place("solo", port, "");
         server.started().await
     }
 
-    fn place(name: &str, port: u16, more: &str) -> Self {
+    fn place(name: &str, port: ReservedPort, more: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory for the server");
         let mut settings = String::new();
         // `sync_interval: always` is what makes an answered append durable.
         write!(
             settings,
-            "server_name: {name}\nlisten: 127.0.0.1:{port}\nmax_payload: 8MB\n\
+            "server_name: {name}\nlisten: {}\nmax_payload: 8MB\n\
              jetstream {{ store_dir: \"{}\", sync_interval: always, max_mem: 256MB, max_file: 8GB }}\n{more}",
+            port.address(),
             directory.path().join("store").display()
         )
         .expect("a string takes everything");
@@ -76,7 +78,7 @@ impl NatsServer {
     fn spawn(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.log_path());
         let log = log.expect("the server's log is opened");
-        let child = Command::new(program())
+        let child = Command::new(nats_server_program())
             .arg("--config")
             .arg(self.directory.path().join("nats.conf"))
             .stdin(Stdio::null())
@@ -103,7 +105,7 @@ impl NatsServer {
 
     async fn answers(&mut self) {
         let began = Instant::now();
-        while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+        while tokio::net::TcpStream::connect(self.address()).await.is_err() {
             let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
             let log = || fs::read_to_string(self.log_path()).unwrap_or_default();
             assert!(ended.is_none(), "nats-server ended:\n{}", log());
@@ -137,7 +139,13 @@ impl NatsServer {
     /// Returns its address.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("nats://{}", self.address())
+    }
+
+    /// Returns where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.port.address()
     }
 
     /// Returns where it keeps its streams.
@@ -165,6 +173,8 @@ impl NatsServer {
 #[derive(Debug)]
 pub struct NatsCluster {
     servers: [NatsServer; 3],
+    /// Where the servers talk to each other.
+    _routing: [ReservedPort; 3],
 }
 
 impl NatsCluster {
@@ -173,14 +183,17 @@ impl NatsCluster {
     /// # Panics
     /// If they do not start.
     pub async fn start() -> Self {
-        let [a, b, c, ra, rb, rc] = free_ports();
-        let routes = [ra, rb, rc].map(|port| format!("\"nats://127.0.0.1:{port}\"")).join(", ");
-        let place = |name: &str, port: u16, route: u16| {
-            let cluster = format!(
-                "cluster {{ name: testkit, listen: 127.0.0.1:{route}, routes: [{routes}] }}\n"
-            );
+        let [a, b, c] = reserve_ports();
+        let routing = reserve_ports::<3>();
+        let routes = routing.each_ref().map(|port| format!("\"nats://{}\"", port.address()));
+        let routes = routes.join(", ");
+        let place = |name: &str, port: ReservedPort, route: &ReservedPort| {
+            let route = route.address();
+            let cluster =
+                format!("cluster {{ name: testkit, listen: {route}, routes: [{routes}] }}\n");
             NatsServer::place(name, port, &cluster)
         };
+        let [ra, rb, rc] = &routing;
         let mut servers = [place("n1", a, ra), place("n2", b, rb), place("n3", c, rc)];
         for server in &mut servers {
             server.spawn();
@@ -188,7 +201,7 @@ impl NatsCluster {
         for server in &mut servers {
             server.answers().await;
         }
-        let cluster = Self { servers };
+        let cluster = Self { servers, _routing: routing };
         cluster.elected().await;
         cluster
     }

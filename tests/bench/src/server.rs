@@ -2,13 +2,14 @@
 
 use std::{
     fs::{self, File},
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
 use countersign_nats::NatsSettings;
+use countersign_testkit::{ReservedPort, reserve_ports};
 use tokio::{
     process::Command,
     time::{sleep, timeout},
@@ -72,6 +73,7 @@ pub(crate) struct RunningServer {
     /// When its process was started.
     pub(crate) started: Instant,
     data: PathBuf,
+    _port: ReservedPort,
 }
 
 impl RunningServer {
@@ -90,7 +92,8 @@ impl RunningServer {
         if service.is_none() {
             ground.init(plan, directory).await?;
         }
-        let address = free_address()?;
+        let [port] = reserve_ports();
+        let address = port.address();
         let log = directory.join("log");
         let data = directory.join("data");
         let log_file =
@@ -106,7 +109,7 @@ impl RunningServer {
         command.stdout(log_file.try_clone()?).stderr(log_file);
         let started = Instant::now();
         let process = Child::spawn(command)?;
-        let mut server = Self { process, address, started, data };
+        let mut server = Self { process, address, started, data, _port: port };
         let serves = timeout(SERVING_WITHIN, server.until_it_serves()).await;
         let late = || format!("it did not serve within {} s", SERVING_WITHIN.as_secs());
         serves.with_context(late).flatten().with_context(|| log_tail(&log))?;
@@ -137,11 +140,6 @@ impl RunningServer {
         }
         Ok(())
     }
-}
-
-/// Returns a port that was free a moment ago: a server that cannot have it ends at once, and says so.
-fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 async fn serves(address: SocketAddr) -> bool {

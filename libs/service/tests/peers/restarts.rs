@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use countersign_testkit::{CuttableProxy, free_ports};
+use countersign_testkit::{CuttableProxy, ReservedPort, reserve_ports};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
@@ -59,7 +59,8 @@ impl Load {
 
 #[tokio::test]
 async fn replicas_that_stop_in_good_order_cost_no_call() {
-    let addresses = free_ports::<2>().map(|port| ([127, 0, 0, 1], port).into());
+    let ports = reserve_ports::<2>();
+    let addresses = ports.each_ref().map(ReservedPort::address);
     let mut peers = Vec::new();
     for (name, address) in ["a", "b"].into_iter().zip(addresses) {
         peers.push(Peer::start_at(Script::new(name), address).await);

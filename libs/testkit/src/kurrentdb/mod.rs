@@ -38,7 +38,7 @@ use self::{
         streams::streams_server::StreamsServer,
     },
 };
-use crate::free_ports;
+use crate::{ReservedPort, reserve_ports};
 
 pub use faults::Faults;
 
@@ -65,6 +65,7 @@ pub struct KurrentDb {
     faults: Faults,
     gate: Arc<Gate>,
     serving: AbortHandle,
+    _reserved: ReservedPort,
 }
 
 impl KurrentDb {
@@ -73,7 +74,8 @@ impl KurrentDb {
     /// # Panics
     /// If it does not start.
     pub async fn start() -> Self {
-        let [port] = free_ports();
+        let [reserved] = reserve_ports();
+        let port = reserved.number();
         let (inward, connections) = mpsc::unbounded_channel();
         let gate = Arc::new(Gate::new(port, inward));
         let store = Store::default();
@@ -90,7 +92,7 @@ impl KurrentDb {
             server.serve_with_incoming(connections).await.expect("the double serves");
         });
         gate.open().await;
-        Self { store, faults, gate, serving: serving.abort_handle() }
+        Self { store, faults, gate, serving: serving.abort_handle(), _reserved: reserved }
     }
 
     /// Returns the connection string.
