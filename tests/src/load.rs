@@ -9,7 +9,7 @@ use std::{
 use countersign_core::Timestamp;
 use countersign_proto::{
     admin::{FactorSettings, ThrottleSettings},
-    audit::ReplayEventsRequest,
+    audit::{RecordedEvent, ReplayEventsRequest},
     challenge::{
         CreateChallengeRequest, VerificationOutcome, VerifyChallengeRequest,
         VerifyChallengeResponse,
@@ -326,11 +326,19 @@ fn is_passing(status: &Status) -> bool {
 
 /// Reads every verification of a tenant from the log.
 pub async fn verifications(tenant: &Tenant) -> Vec<ChallengeVerified> {
-    let request = ReplayEventsRequest {
-        event_types: vec!["ChallengeVerified".to_owned()],
-        ..Default::default()
-    };
-    let events = tenant.auditor.replay(request).await.into_iter();
-    let payloads = events.map(|event| event.payload.unwrap().value);
+    decoded(tenant.auditor.replay(verified()).await)
+}
+
+/// Reads every verification of a tenant from a log that may still be away.
+pub async fn verifications_in_the_end(tenant: &Tenant) -> Vec<ChallengeVerified> {
+    decoded(tenant.auditor.replay_in_the_end(verified()).await)
+}
+
+fn verified() -> ReplayEventsRequest {
+    ReplayEventsRequest { event_types: vec!["ChallengeVerified".to_owned()], ..Default::default() }
+}
+
+fn decoded(events: Vec<RecordedEvent>) -> Vec<ChallengeVerified> {
+    let payloads = events.into_iter().map(|event| event.payload.unwrap().value);
     payloads.map(|payload| ChallengeVerified::decode(&*payload).unwrap()).collect()
 }

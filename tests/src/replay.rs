@@ -14,9 +14,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(200);
 
 impl Caller {
-    /// Replays the events that `request` asks for, to the end. While the log is away, as for some seconds after a fail-over,
-    /// it asks again.
+    /// Replays the events that `request` asks for, to the end.
     pub async fn replay(&self, request: ReplayEventsRequest) -> Vec<RecordedEvent> {
+        self.try_replay(request).await.unwrap()
+    }
+
+    /// Replays like [`replay`](Self::replay), but asks again while the log is away, as whoever broke it must: for some
+    /// seconds after a fail-over NATS has nobody who starts followers.
+    pub async fn replay_in_the_end(&self, request: ReplayEventsRequest) -> Vec<RecordedEvent> {
         let began = Instant::now();
         loop {
             match self.try_replay(request.clone()).await {

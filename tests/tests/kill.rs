@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 use countersign_tests::{
     Fate, Process,
     aftermath::{assert_log_holds_once, settle},
-    load::{Load, widen},
+    load::{Load, verifications, widen},
     process::{doctor, serve},
 };
 
@@ -44,7 +44,7 @@ async fn what_was_acknowledged_survives_kill_9_and_what_was_accepted_is_not_acce
         assert!(!noted.lost.is_empty(), "no request was under way");
         acknowledged.extend(settle(&tenant, noted).await);
     }
-    assert_log_holds_once(&tenant, &acknowledged).await;
+    assert_log_holds_once(verifications(&tenant).await, &acknowledged);
     let ended = process.stop().await;
     assert!(ended.status.success(), "{}", ended.log);
     let found = doctor(&data_dir).await;

@@ -344,7 +344,7 @@ async fn messages_wait_while_notification_is_cut_off_and_nobody_else_notices() {
     let noted = load.stop().await;
     assert_eq!(noted.repeats, 0, "somebody noticed");
     let acknowledged = settle(&tenant, noted).await;
-    assert_log_holds_once(&tenant, &acknowledged).await;
+    assert_log_holds_once(verifications(&tenant).await, &acknowledged);
     assert_sent(&tenant, &[], &cluster).await;
     // From now on all is calm, and nothing is sent twice.
     let before = messages(&cluster.logs()).len();

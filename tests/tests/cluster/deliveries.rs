@@ -54,7 +54,7 @@ async fn so_far(tenant: &Tenant) -> (BTreeSet<String>, BTreeSet<String>) {
     let request =
         ReplayEventsRequest { event_types: types.map(str::to_owned).into(), ..Default::default() };
     let (mut announced, mut ended) = (BTreeSet::new(), BTreeSet::new());
-    for event in tenant.auditor.replay(request).await {
+    for event in tenant.auditor.replay_in_the_end(request).await {
         match event.r#type.as_str() {
             "DeliveryRequested" => {
                 announced.insert(payload::<DeliveryRequested>(event).delivery_id);
@@ -75,7 +75,7 @@ async fn enrolments(tenant: &Tenant) -> usize {
         event_types: vec!["EnrollmentConfirmed".to_owned()],
         ..Default::default()
     };
-    tenant.auditor.replay(request).await.len()
+    tenant.auditor.replay_in_the_end(request).await.len()
 }
 
 fn payload<M: prost::Message + Default>(event: RecordedEvent) -> M {

@@ -2,18 +2,15 @@
 //! acknowledged is lost, no code is accepted twice, no message leaves that the log does not announce, and whoever repeats a
 //! request is answered in the end. Every answer comes in time, whatever is away; the load checks each.
 
-use std::{
-    env,
-    time::{Duration, Instant},
-};
+use std::{env, time::Duration};
 
 use countersign::serve::ServiceName;
-use countersign_proto::audit::ReplayEventsRequest;
 use countersign_testkit::{KurrentDb, NatsCluster, NatsServer};
 use countersign_tests::{
-    Fate, Tenant,
+    Fate,
     aftermath::{assert_log_holds_once, settle},
     cluster::{Cluster, Ground, Layout},
+    load::verifications_in_the_end,
 };
 use tokio::time::sleep;
 
@@ -49,31 +46,10 @@ async fn survives(
     assert!(noted.lost.is_empty());
     assert!(noted.repeats > 0, "nobody noticed anything");
     let tenant = tenant.over(&lazily(cluster.address(ServiceName::Audit, 0)));
-    until_replayed(&tenant).await;
     let acknowledged = settle(&tenant, noted).await;
-    assert_log_holds_once(&tenant, &acknowledged).await;
+    assert_log_holds_once(verifications_in_the_end(&tenant).await, &acknowledged);
     assert_sent(&tenant, &logs, &cluster).await;
     cluster.stop_all().await;
-}
-
-/// Waits until the log is replayed again: for some seconds after a fail-over NATS has nobody who starts followers.
-async fn until_replayed(tenant: &Tenant) {
-    let began = Instant::now();
-    loop {
-        let replay = tenant.auditor.audit().replay_events(ReplayEventsRequest::default()).await;
-        let mut items = match replay {
-            Ok(items) => items.into_inner(),
-            Err(status) => {
-                assert!(began.elapsed() < Duration::from_secs(60), "{status:?}");
-                sleep(Duration::from_millis(200)).await;
-                continue;
-            }
-        };
-        if items.message().await.is_ok() {
-            return;
-        }
-        sleep(Duration::from_millis(200)).await;
-    }
 }
 
 /// Kills one replica of any service, and starts it again after a while.

@@ -6,6 +6,7 @@ use countersign_testkit::NatsServer;
 use countersign_tests::{
     aftermath::{assert_log_holds_once, settle},
     cluster::{Cluster, Ground, Layout},
+    load::verifications,
 };
 
 use crate::{deliveries::assert_sent, insisting, lazily, tenant};
@@ -28,7 +29,7 @@ async fn a_rolling_restart_fails_nobody_who_asks_again() {
     let noted = load.stop().await;
     let tenant = tenant.over(&lazily(cluster.address(ServiceName::Audit, 0)));
     let acknowledged = settle(&tenant, noted).await;
-    assert_log_holds_once(&tenant, &acknowledged).await;
+    assert_log_holds_once(verifications(&tenant).await, &acknowledged);
     assert_sent(&tenant, &logs, &cluster).await;
     cluster.stop_all().await;
 }
