@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use countersign_core::Chain;
 use countersign_eventsourcing::{
     CheckpointStore, EventLog, Filter, Poison, Reactor, RecordedEvent, Source, run_reactor,
 };
@@ -11,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Bus, ConsumerReport,
     bus::{Reports, rest},
-    chain::Chain,
     pause::Pause,
 };
 

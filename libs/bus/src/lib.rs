@@ -8,7 +8,6 @@
 #![forbid(unsafe_code)]
 
 mod bus;
-mod chain;
 mod consumer;
 mod dead;
 mod error;

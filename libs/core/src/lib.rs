@@ -1,15 +1,17 @@
-//! Words that everything else is said with: ids, time, randomness, assurance and redacted types.
+//! Words that everything else is said with: ids, time, randomness, assurance, redacted types, and errors with what lies underneath.
 //!
 //! Floor 0: depends on none of our crates and can do no I/O. The outside world comes in through the ports
 //! [`Clock`] and [`Rng`].
 
 mod assurance;
+mod chain;
 mod ids;
 mod random;
 mod redacted;
 mod time;
 
 pub use assurance::{Aal, Amr, FactorClass};
+pub use chain::Chain;
 pub use ids::{
     ApplicationId, AuthenticatorId, ChallengeId, DeliveryId, FieldError, FieldProblem, KeyId,
     RequestId, SignInId, TenantId, UserId, UserKey,

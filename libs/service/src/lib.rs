@@ -3,7 +3,6 @@
 
 pub mod access;
 pub mod caller;
-mod chain;
 pub mod deadline;
 mod error;
 pub mod fields;
@@ -25,7 +24,6 @@ pub mod telemetry;
 pub mod transport;
 mod world;
 
-pub use chain::Chain;
 pub use error::ApiError;
 pub use followers::{Board, FollowerReport};
 pub use foundation::{Foundation, FoundationParts, User, tenant_stream};

@@ -2,11 +2,10 @@
 
 use std::{convert::Infallible, future::Future, time::Duration};
 
+use countersign_core::Chain;
 use countersign_eventsourcing::FollowError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-use crate::Chain;
 
 /// How long a follower waits before it begins again.
 const FOLLOWER_PAUSE: Duration = Duration::from_secs(1);

@@ -3,10 +3,9 @@
 
 use std::{collections::VecDeque, fmt};
 
+use countersign_core::Chain;
 use countersign_eventsourcing::{Poison, Position, RecordedEvent};
 use parking_lot::Mutex;
-
-use crate::Chain;
 
 /// How many of the newest are kept by name.
 const KEPT: usize = 16;

@@ -8,6 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use countersign_core::Chain;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Request, Response, header::HeaderName};
 use tonic::{Code, Status, body::Body};
@@ -16,7 +17,7 @@ use tower::{Layer, Service};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::{Chain, Foundation, caller::Caller, peers::FORWARDED_METADATA};
+use crate::{Foundation, caller::Caller, peers::FORWARDED_METADATA};
 
 /// Response metadata that names the request in the server's log and in the events that it caused.
 pub const CORRELATION_METADATA: &str = "countersign-correlation-id";

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use countersign_core::Chain;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::{ApiError, Chain};
+use crate::ApiError;
 
 /// `domain` of every `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "countersign";

@@ -8,13 +8,12 @@ mod work;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use countersign_core::Chain;
 use countersign_eventsourcing::Reactor;
 use tokio_util::sync::CancellationToken;
 
 use self::{durable::Durable, work::Worker};
-use crate::{
-    Bus, BusError, ConsumerReport, NatsBus, bus::rest, chain::Chain, names::Names, pause::Pause,
-};
+use crate::{Bus, BusError, ConsumerReport, NatsBus, bus::rest, names::Names, pause::Pause};
 
 /// How consumers work. The same on all replicas of a service.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, future::Future, pin::pin, sync::Arc, time::Duration};
 
 use async_nats::jetstream;
+use countersign_core::Chain;
 use countersign_eventsourcing::{Filter, Reactor, RecordedEvent, Source};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,6 @@ use super::{
 use crate::{
     BusError, NatsBus, Parked, Unreadable,
     bus::rest,
-    chain::Chain,
     dead::{Letter, park},
     message::{kept, rebuild},
     names::Names,

@@ -14,6 +14,7 @@ mod status;
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use countersign_core::Chain;
 use countersign_eventsourcing::{EventLog, Position};
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +24,6 @@ use self::active::Turn;
 use crate::{
     BusError, NatsBus,
     bus::rest,
-    chain::Chain,
     pause::{Pause, jittered},
 };
 

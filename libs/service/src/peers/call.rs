@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use countersign_core::Chain;
 use countersign_core::Rng as _;
 use http::{Request, Response};
 use tonic::body::Body;
@@ -14,7 +15,7 @@ use super::{
     methods::treatment,
     replicas::Replicas,
 };
-use crate::{ApiError, Chain, OsRandom, Reason, to_status};
+use crate::{ApiError, OsRandom, Reason, to_status};
 
 /// Most times that a call is sent.
 const TRIES: usize = 3;

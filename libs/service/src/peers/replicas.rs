@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use countersign_core::Chain;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -18,7 +19,6 @@ use super::{
     replica::{Replica, UnderWay},
     resolve::Resolve,
 };
-use crate::Chain;
 
 /// How long looking a name up may take.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(5);

@@ -7,9 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use countersign_core::SecretString;
+use countersign_core::{Chain, SecretString};
 use countersign_enrollment::{BootstrapError, bootstrap};
-use countersign_service::{Chain, Foundation};
+use countersign_service::Foundation;
 
 /// Where the first API key is written, in the data directory.
 pub const FIRST_KEY_FILE: &str = "first-key";

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use countersign_core::{DeliveryId, TenantId};
+use countersign_core::{Chain, DeliveryId, TenantId};
 use countersign_domain::delivery::{
     Command, Delivery, DeliveryFailed, DeliveryRequested, DeliverySent, Event, State,
 };
@@ -12,7 +12,7 @@ use countersign_eventsourcing::{
 };
 use countersign_keys::VaultError;
 use countersign_providers::{Cause, Message, Messenger, Receipt, SendError};
-use countersign_service::{Chain, Foundation, PassedOver};
+use countersign_service::{Foundation, PassedOver};
 use tokio::sync::Mutex;
 
 use super::{message, request};
