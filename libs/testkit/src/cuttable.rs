@@ -24,6 +24,7 @@ struct Wire {
     /// How many times it was cut: a connection that began before the last cut is closed.
     cuts: u64,
     is_stalled: bool,
+    loses_answers: bool,
     delay: Duration,
     /// Where new connections lead.
     to: SocketAddr,
@@ -54,7 +55,8 @@ impl CuttableProxy {
     pub async fn start(to: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("a listener has an address");
-        let wire = Wire { cuts: 0, is_stalled: false, delay: Duration::ZERO, to };
+        let wire =
+            Wire { cuts: 0, is_stalled: false, loses_answers: false, delay: Duration::ZERO, to };
         let wire = watch::Sender::new(wire);
         let port = Port::Open(tokio::spawn(accept(listener, wire.subscribe())));
         Self { address, wire, port }
@@ -91,18 +93,24 @@ impl CuttableProxy {
         self.wire.send_modify(|wire| wire.is_stalled = true);
     }
 
+    /// Passes on what callers say, and loses what they are answered.
+    pub fn lose_answers(&self) {
+        self.wire.send_modify(|wire| wire.loses_answers = true);
+    }
+
     /// Passes every piece on only after `delay`.
     pub fn delay(&self, delay: Duration) {
         self.wire.send_modify(|wire| wire.delay = delay);
     }
 
-    /// Takes connections again and passes everything on at once, first what was held back.
+    /// Takes connections again and passes everything on at once, first what was held back. What was lost stays lost.
     ///
     /// # Panics
     /// If the port cannot be listened at any more.
     pub fn mend(&mut self) {
         self.wire.send_modify(|wire| {
             wire.is_stalled = false;
+            wire.loses_answers = false;
             wire.delay = Duration::ZERO;
         });
         self.port = match std::mem::replace(&mut self.port, Port::Moving) {
@@ -147,8 +155,8 @@ async fn connect(accepted: TcpStream, line: Line) {
         let (from_caller, to_caller) = accepted.into_split();
         let (from_server, to_server) = onward.into_split();
         tokio::join!(
-            pass(from_caller, to_server, line.clone()),
-            pass(from_server, to_caller, line.clone()),
+            pass(from_caller, to_server, line.clone(), |_| false),
+            pass(from_server, to_caller, line.clone(), |wire| wire.loses_answers),
         );
         Some(())
     };
@@ -179,14 +187,22 @@ impl Line {
     }
 }
 
-/// Passes one direction on, and its end.
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: Line) {
+/// Passes one direction on but for what is lost, and its end.
+async fn pass(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    line: Line,
+    is_lost: impl Fn(Wire) -> bool,
+) {
     let mut chunk = vec![0; CHUNK];
     loop {
         let count = from.read(&mut chunk).await.unwrap_or(0);
         let Some(wire) = line.clone().passable().await else { return };
         tokio::time::sleep(wire.delay).await;
         let Some(read) = chunk.get(..count).filter(|read| !read.is_empty()) else { return };
+        if is_lost(wire) {
+            continue;
+        }
         if to.write_all(read).await.is_err() {
             return;
         }
@@ -259,6 +275,18 @@ mod tests {
         proxy.mend();
         assert_eq!(heard(&mut stream, 3).await.unwrap(), b"two");
         assert_eq!(heard(&mut later, 5).await.unwrap(), b"three");
+    }
+
+    #[tokio::test]
+    async fn answers_that_were_lost_stay_lost_and_later_ones_arrive() {
+        let mut proxy = CuttableProxy::start(echo().await).await;
+        let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
+        proxy.lose_answers();
+        stream.write_all(b"one").await.unwrap();
+        let mut byte = [0];
+        assert!(timeout(A_WHILE, stream.read(&mut byte)).await.is_err(), "nothing comes");
+        proxy.mend();
+        assert_eq!(said_back(&mut stream, b"two").await.unwrap(), b"two");
     }
 
     #[tokio::test]

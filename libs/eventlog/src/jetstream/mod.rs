@@ -14,7 +14,7 @@
 //! processes may append. What a process remembers only spares it the question. An answered append is durable if the server
 //! is set to `sync_interval: always`, on as many servers as keep the stream a majority of.
 //!
-//! Nothing waits for ever: an append answers within four seconds, and a read goes on or fails within three. While servers
+//! Nothing waits for ever: an append answers within two and a half seconds, and a read goes on or fails within two. While servers
 //! elect a new leader the log is unavailable, not empty.
 
 mod append;

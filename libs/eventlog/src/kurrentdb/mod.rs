@@ -13,7 +13,7 @@
 //!
 //! The server decides every append, so any number of processes may append. It forgets which event ids it has seen, so
 //! whether a refused append is a repeat is seen by reading back. Nothing waits for ever: an append answers within about
-//! four seconds, and a read goes on or fails within three.
+//! four seconds, and a read goes on or fails within two.
 //!
 //! What it asks of the server: KurrentDB or EventStoreDB 23.10 or newer, which tell followers when they have caught up;
 //! `MaxAppendSize` of at least 8 MiB (and `MaxAppendEventSize`, where there is one), or large appends are refused as too

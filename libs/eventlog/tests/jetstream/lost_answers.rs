@@ -1,34 +1,46 @@
 //! An append whose answer is lost may have been stored. Whoever repeats it finds it, and it is there once.
 
-use std::sync::Arc;
-
 use countersign_eventsourcing::{
     AppendError, EventLog as _, Revision,
     contract::{Sample, after, read},
 };
-use countersign_testkit::NatsServer;
+use countersign_nats::NatsSettings;
+use countersign_testkit::{CuttableProxy, NatsServer};
 
 use super::{
     LONGEST_APPEND, LONGEST_READ, append_until_stored, assert_unavailable, create, next_event,
-    open, proxy::Proxy, within,
+    open, within,
 };
+
+/// Puts a wire in front of a server, and returns it with the settings that lead through it.
+async fn wire_to(server: &NatsServer) -> (CuttableProxy, NatsSettings) {
+    let wire = CuttableProxy::start(server.address()).await;
+    let servers = vec![format!("nats://{}", wire.address())];
+    (wire, NatsSettings { servers, ..NatsSettings::default() })
+}
+
+/// Ends all connections, with what is still on its way, and lets new ones pass everything.
+async fn heal(wire: &mut CuttableProxy) {
+    wire.cut().await;
+    wire.mend();
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_append_whose_answer_was_lost_is_found_again_and_there_once() {
     let server = NatsServer::start().await;
-    let proxy = Proxy::start(&server.settings()).await;
-    let (log, witness) = (create(&proxy.settings()).await, open(&server.settings()).await);
+    let (mut wire, settings) = wire_to(&server).await;
+    let (log, witness) = (create(&settings).await, open(&server.settings()).await);
     let sample = Sample::new();
     let stream = sample.stream("k");
     log.append(&stream, after(0), &sample.events(2)).await.unwrap();
     let events = sample.events(3);
-    proxy.lose_answers();
+    wire.lose_answers();
     let lost = within(LONGEST_APPEND, log.append(&stream, after(2), &events)).await;
     assert!(matches!(lost, Err(AppendError::Unknown(_))), "{lost:?}");
     // It was stored all the same, as another process sees.
     let stored = read(&witness, &stream, 2).await;
     assert_eq!(stored.len(), 3);
-    proxy.heal();
+    heal(&mut wire).await;
     let (again, _) = append_until_stored(&log, &stream, after(2), &events).await;
     let last = stored.last().unwrap();
     assert_eq!((again.last_revision, again.position), (last.revision, last.position));
@@ -40,12 +52,12 @@ async fn an_append_whose_answer_was_lost_is_found_again_and_there_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_takes_questions_and_never_answers_holds_nobody_up() {
     let server = NatsServer::start().await;
-    let proxy = Proxy::start(&server.settings()).await;
-    let log = create(&proxy.settings()).await;
+    let (wire, settings) = wire_to(&server).await;
+    let log = create(&settings).await;
     let sample = Sample::new();
     let stream = sample.stream("k");
     log.append(&stream, after(0), &sample.events(1)).await.unwrap();
-    proxy.lose_everything();
+    wire.stall();
     let (known, unknown) = (sample.events(1), sample.events(1));
     let elsewhere = sample.stream("other");
     let appends = async {
@@ -68,19 +80,19 @@ async fn a_server_that_takes_questions_and_never_answers_holds_nobody_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_follower_misses_nothing_that_was_lost_on_its_way() {
     let server = NatsServer::start().await;
-    let proxy = Arc::new(Proxy::start(&server.settings()).await);
-    let (log, witness) = (create(&proxy.settings()).await, open(&server.settings()).await);
+    let (mut wire, settings) = wire_to(&server).await;
+    let (log, witness) = (create(&settings).await, open(&server.settings()).await);
     let sample = Sample::new();
     let stream = sample.stream("k");
     witness.append(&stream, after(0), &sample.events(1)).await.unwrap();
     let mut items = log.follow(&sample.filter(), None).await.unwrap();
     let mut told = vec![next_event(&mut items).await];
     // The consumer has delivered these, as far as the server knows.
-    proxy.lose_answers();
+    wire.lose_answers();
     for count in 1..50 {
         witness.append(&stream, after(count), &sample.events(1)).await.unwrap();
     }
-    proxy.heal();
+    heal(&mut wire).await;
     while told.len() < 50 {
         told.push(next_event(&mut items).await);
     }

@@ -11,7 +11,6 @@ mod killed;
 mod lost_answers;
 mod model;
 mod opening;
-mod proxy;
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +23,7 @@ use countersign_nats::{Nats, NatsSettings};
 use futures_util::StreamExt as _;
 
 /// No append may take longer, whatever happens; a little more than is promised, because the machine is busy.
-const LONGEST_APPEND: Duration = Duration::from_millis(4500);
+const LONGEST_APPEND: Duration = Duration::from_millis(3500);
 
 /// No read may.
 const LONGEST_READ: Duration = Duration::from_millis(3500);
