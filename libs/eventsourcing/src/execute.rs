@@ -231,10 +231,10 @@ impl<D: EventCodec> Executor<D> {
                 // What is known is not what is stored: read before deciding again, and look for our ids.
                 Err(AppendError::Conflict { .. }) => fresh = Fresh::AsOf(self.folds.ticket()),
                 Err(AppendError::Unknown(source)) => {
-                    fresh = Fresh::AsOf(self.folds.ticket());
                     if began.elapsed() > ASK_AGAIN_WITHIN {
                         return Err(ExecuteError::Unavailable(SourceError(source)));
                     }
+                    fresh = Fresh::AsOf(self.folds.ticket());
                     lost_answer = Some(SourceError(source));
                 }
                 Err(AppendError::Unavailable(source)) => {

@@ -1,10 +1,8 @@
 //! `countersign doctor`: looks a data directory over while no server has it open, or what services share.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
 use super::{
     Failure, Screen,
-    screen::{ALERT, HEADING},
+    screen::{ALERT, HEADING, progress_bar},
 };
 use crate::{
     doctor::{self, Finding, Progress},
@@ -19,10 +17,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, screen: &mut Screen) -> Result<(), Failure> {
     let config = Config::load(args.flags).map_err(|error| Failure::Unchecked(error.into()))?;
-    // Standard error, so that findings can be redirected; nothing is drawn where that is no terminal.
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{msg} [{bar:40}] {human_pos}/{human_len} {eta}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = progress_bar("{msg} [{bar:40}] {human_pos}/{human_len} {eta}");
     let mut show = |progress: Progress<'_>| {
         bar.set_message(progress.step.to_owned());
         bar.set_length(progress.total);

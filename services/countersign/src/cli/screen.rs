@@ -4,6 +4,7 @@ use std::{fmt, io::Write};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use prost::Message;
 
 use super::{Failure, schema};
@@ -72,6 +73,15 @@ impl Screen {
         self.out.write_all(bytes)?;
         Ok(self.out.flush()?)
     }
+}
+
+/// Returns a bar that shows how far something is, on standard error, so that findings can be redirected; nothing is drawn
+/// where that is no terminal.
+pub(crate) fn progress_bar(template: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template(template);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
 }
 
 /// Returns a table with these column names; names that end in `#` are of numbers and stand to the right, and what stands

@@ -84,10 +84,32 @@ impl std::fmt::Debug for NatsConfig {
 pub enum EngineChoice {
     /// A directory of one process that serves everything.
     Embedded,
+    /// A log that any number of processes share.
+    Shared(SharedEngine),
+}
+
+/// What keeps a log that processes share.
+#[derive(Clone, PartialEq, Eq)]
+pub enum SharedEngine {
     /// NATS JetStream.
     JetStream,
     /// KurrentDB at a connection string, which may hold a password.
     KurrentDb(String),
+}
+
+impl std::fmt::Debug for SharedEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl SharedEngine {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::JetStream => "jetstream",
+            Self::KurrentDb(_) => "kurrentdb",
+        }
+    }
 }
 
 impl EngineChoice {
@@ -96,8 +118,7 @@ impl EngineChoice {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Embedded => "embedded",
-            Self::JetStream => "jetstream",
-            Self::KurrentDb(_) => "kurrentdb",
+            Self::Shared(engine) => engine.name(),
         }
     }
 }
@@ -115,8 +136,10 @@ impl TryFrom<String> for EngineChoice {
         let schemes = ["kurrentdb://", "kurrentdb+discover://", "esdb://", "esdb+discover://"];
         match text.as_str() {
             "embedded" => Ok(Self::Embedded),
-            "jetstream" => Ok(Self::JetStream),
-            _ if schemes.iter().any(|scheme| text.starts_with(scheme)) => Ok(Self::KurrentDb(text)),
+            "jetstream" => Ok(Self::Shared(SharedEngine::JetStream)),
+            _ if schemes.iter().any(|scheme| text.starts_with(scheme)) => {
+                Ok(Self::Shared(SharedEngine::KurrentDb(text)))
+            }
             _ => Err("must be embedded, jetstream or a connection string such as \
                       kurrentdb://host:2113?tls=false"
                 .to_owned()),

@@ -17,7 +17,7 @@ use countersign_keys::{AssertionKey, KeyReport, LocalKeys, SharedKeys, UserVault
 use countersign_nats::Nats;
 use countersign_service::{Foundation, FoundationParts};
 
-use super::{Config, EngineChoice, first_key::make_first_key};
+use super::{Config, EngineChoice, SharedEngine, first_key::make_first_key};
 use crate::{World, engines::without_login};
 
 /// Where the keys are kept, in the data directory.
@@ -81,12 +81,11 @@ impl Installation {
     /// # Errors
     /// Says what does not answer or is missing, and what to do.
     pub async fn join(config: &Config, world: World) -> anyhow::Result<Self> {
-        must_be_shared(config)?;
+        let engine = shared_engine(config)?;
         let nats = connect(config).await?;
-        let log: Arc<dyn EventLog> = match &config.event_log {
-            EngineChoice::Embedded => return Err(not_shared()),
-            EngineChoice::JetStream => Arc::new(JetStreamLog::open(nats.clone()).await?),
-            EngineChoice::KurrentDb(url) => Arc::new(KurrentDbLog::open(url).await?),
+        let log: Arc<dyn EventLog> = match engine {
+            SharedEngine::JetStream => Arc::new(JetStreamLog::open(nats.clone()).await?),
+            SharedEngine::KurrentDb(url) => Arc::new(KurrentDbLog::open(url).await?),
         };
         let rng = Arc::clone(&world.rng);
         let keys = SharedKeys::open(&config.shared_keys_dir(), &nats, rng).await?;
@@ -100,19 +99,18 @@ impl Installation {
     /// # Errors
     /// Says what cannot be made, or does not belong to the rest.
     pub async fn init(config: &Config, world: World) -> anyhow::Result<Self> {
-        must_be_shared(config)?;
+        let engine = shared_engine(config)?;
         make_private(&config.data_dir)?;
         let nats = connect(config).await?;
-        let log: Arc<dyn EventLog> = match &config.event_log {
-            EngineChoice::Embedded => return Err(not_shared()),
-            EngineChoice::JetStream => {
+        let log: Arc<dyn EventLog> = match engine {
+            SharedEngine::JetStream => {
                 let replicas = config.nats.replicas;
                 let made = JetStreamLog::create(nats.clone()).await;
                 Arc::new(made.with_context(|| {
                     format!("nats.replicas is {replicas}: a NATS server that stands alone keeps 1")
                 })?)
             }
-            EngineChoice::KurrentDb(url) => Arc::new(KurrentDbLog::open(url).await?),
+            SharedEngine::KurrentDb(url) => Arc::new(KurrentDbLog::open(url).await?),
         };
         let rng = Arc::clone(&world.rng);
         let keys = SharedKeys::create(&config.shared_keys_dir(), &nats, rng).await?;
@@ -190,8 +188,11 @@ async fn connect(config: &Config) -> anyhow::Result<Nats> {
 }
 
 /// Refuses what no other process can have open, before anything is waited for or made.
-fn must_be_shared(config: &Config) -> anyhow::Result<()> {
-    if config.event_log == EngineChoice::Embedded { Err(not_shared()) } else { Ok(()) }
+fn shared_engine(config: &Config) -> anyhow::Result<&SharedEngine> {
+    match &config.event_log {
+        EngineChoice::Embedded => Err(not_shared()),
+        EngineChoice::Shared(engine) => Ok(engine),
+    }
 }
 
 fn not_shared() -> anyhow::Error {
@@ -273,7 +274,8 @@ mod tests {
             servers: vec!["nats://countersign:hunter2@127.0.0.1:1".to_owned()],
             ..NatsConfig::default()
         };
-        let (event_log, data_dir) = (EngineChoice::JetStream, directory.path().to_owned());
+        let (event_log, data_dir) =
+            (EngineChoice::Shared(SharedEngine::JetStream), directory.path().to_owned());
         let config = Config { event_log, data_dir, nats, ..Config::default() };
         let joined = Installation::join(&config, World::default()).await.unwrap_err();
         let made = Installation::init(&config, World::default()).await.unwrap_err();

@@ -26,7 +26,7 @@ use crate::World;
 
 pub use self::{
     assertion::JwsSigner,
-    config::{Config, ConfigError, EngineChoice, LogConfig, Mode, NatsConfig},
+    config::{Config, ConfigError, EngineChoice, LogConfig, Mode, NatsConfig, SharedEngine},
     first_key::FIRST_KEY_FILE,
     flags::Flags,
     installation::{Installation, KEYS_DIRECTORY},

@@ -1,8 +1,8 @@
 //! The bar that shows how far a log has been read.
 
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar};
 
-use crate::copy::Progress;
+use crate::{cli::screen::progress_bar, copy::Progress};
 
 /// Is drawn on standard error, and not where that is no terminal.
 #[derive(Debug)]
@@ -10,11 +10,8 @@ pub(super) struct Bar(ProgressBar);
 
 impl Bar {
     pub(super) fn new() -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         // In hundredths: positions are no counts, so the numbers themselves would mislead.
-        let style = ProgressStyle::with_template("{msg} [{bar:40}] {percent}% {eta}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self(bar)
+        Self(progress_bar("{msg} [{bar:40}] {percent}% {eta}"))
     }
 
     pub(super) fn show(&self, progress: Progress) {
