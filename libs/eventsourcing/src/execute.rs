@@ -1,12 +1,11 @@
 //! Carrying a command out: load, fold, decide, append; on a conflict, reload and decide again.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fmt, pin::pin, sync::Arc};
 
-use futures_util::TryStreamExt as _;
+use futures_util::{
+    TryStreamExt as _,
+    future::{BoxFuture, Either, poll_immediate, select},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -22,9 +21,13 @@ use crate::{
 /// other processes can get in between.
 const MAX_DECISIONS: usize = 16;
 
-/// For how long a lost answer is looked for. A log that took longer to lose it will not say soon what came of it, and the
-/// caller is told to repeat the request, which looks for it too, while there is time to tell anything.
-const ASK_AGAIN_WITHIN: Duration = Duration::from_secs(2);
+/// Makes what completes when the one who asks just now has to be told something, whatever the log does.
+pub type GiveUp = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// The log did not answer while there was time.
+#[derive(Debug, thiserror::Error)]
+#[error("the event log did not answer while there was time to wait for it")]
+struct TimeIsUp;
 
 /// Who asks for a command, and under which id.
 #[derive(Clone, Debug)]
@@ -109,6 +112,7 @@ pub struct Executor<D: EventCodec> {
     folds: Arc<Folds<D>>,
     /// Turns of commands. A turn holds why the last one came to nothing, if the log was away.
     turns: TurnQueue<Option<Away>>,
+    give_up: Option<GiveUp>,
 }
 
 /// The log was away for whoever asked it at `since`.
@@ -141,7 +145,28 @@ impl<D: EventCodec> Executor<D> {
         cached_streams: usize,
     ) -> Self {
         let folds = Arc::new(Folds::new(log, snapshots, cached_streams));
-        Self { folds, turns: TurnQueue::default() }
+        Self { folds, turns: TurnQueue::default(), give_up: None }
+    }
+
+    /// Gives up on the log when `give_up` says so, instead of waiting for as long as the log lets it: each of its answers
+    /// may come in time and all together too late.
+    #[must_use]
+    pub fn giving_up(self, give_up: GiveUp) -> Self {
+        Self { give_up: Some(give_up), ..self }
+    }
+
+    /// Waits for what the log is asked; `None` if there is no time left for it.
+    async fn in_time<T>(&self, asked: impl Future<Output = T>) -> Option<T> {
+        let Some(give_up) = &self.give_up else { return Some(asked.await) };
+        let mut asked = pin!(asked);
+        // What is at hand costs no timer.
+        if let Some(answer) = poll_immediate(&mut asked).await {
+            return Some(answer);
+        }
+        match select(asked, give_up()).await {
+            Either::Left((answer, _)) => Some(answer),
+            Either::Right(((), _)) => None,
+        }
     }
 
     /// Returns the fold of `stream`, caught up with the log. Those who ask at the same time share a read that began after
@@ -150,7 +175,9 @@ impl<D: EventCodec> Executor<D> {
     /// # Errors
     /// Says that the log cannot be read, or holds what this release does not know.
     pub async fn load(&self, stream: &StreamId) -> Result<Arc<Folded<D::State>>, ReadError> {
-        self.folds.load_fresh(stream, Fresh::AsOf(self.folds.ticket())).await
+        let loaded = self.folds.load_fresh(stream, Fresh::AsOf(self.folds.ticket()));
+        let late = || Err(ReadError::Unavailable(Arc::new(TimeIsUp)));
+        self.in_time(loaded).await.unwrap_or_else(late)
     }
 
     /// Carries `command` out on `stream`, once: a repeat of the same `request.command_id` returns what it did the
@@ -164,7 +191,9 @@ impl<D: EventCodec> Executor<D> {
         request: &Request,
         command: D::Command,
     ) -> Result<Executed<D>, ExecuteError<D::Rejection>> {
-        self.execute_upon(stream, request, command, Fresh::AsOf(self.folds.ticket())).await
+        let fresh = Fresh::AsOf(self.folds.ticket());
+        let executed = self.execute_upon(stream, request, command, fresh);
+        self.in_time(executed).await.unwrap_or_else(|| Err(late()))
     }
 
     /// Carries `command` out like [`execute`](Self::execute), for whoever has just loaded the stream to make it: what was
@@ -179,7 +208,8 @@ impl<D: EventCodec> Executor<D> {
         command: D::Command,
         seen: u64,
     ) -> Result<Executed<D>, ExecuteError<D::Rejection>> {
-        self.execute_upon(stream, request, command, Fresh::Seen(seen)).await
+        let executed = self.execute_upon(stream, request, command, Fresh::Seen(seen));
+        self.in_time(executed).await.unwrap_or_else(|| Err(late()))
     }
 
     async fn execute_upon(
@@ -209,7 +239,6 @@ impl<D: EventCodec> Executor<D> {
         command: D::Command,
         mut fresh: Fresh,
     ) -> Result<Executed<D>, ExecuteError<D::Rejection>> {
-        let began = Instant::now();
         let mut lost_answer = None;
         for _ in 0..MAX_DECISIONS {
             let folded = self.folds.load_fresh(stream, fresh).await?;
@@ -231,9 +260,6 @@ impl<D: EventCodec> Executor<D> {
                 // What is known is not what is stored: read before deciding again, and look for our ids.
                 Err(AppendError::Conflict { .. }) => fresh = Fresh::AsOf(self.folds.ticket()),
                 Err(AppendError::Unknown(source)) => {
-                    if began.elapsed() > ASK_AGAIN_WITHIN {
-                        return Err(ExecuteError::Unavailable(SourceError(source)));
-                    }
                     fresh = Fresh::AsOf(self.folds.ticket());
                     lost_answer = Some(SourceError(source));
                 }
@@ -276,6 +302,11 @@ impl<D: EventCodec> Executor<D> {
         }
         Ok(Some(Executed { events, folded: Arc::clone(folded), repeated: true }))
     }
+}
+
+/// It may have been carried out: the caller is told to repeat the request, which looks for it.
+fn late<R: std::error::Error>() -> ExecuteError<R> {
+    ExecuteError::Unavailable(SourceError(Arc::new(TimeIsUp)))
 }
 
 fn encode<D: EventCodec>(request: &Request, events: &[D::Event]) -> Vec<NewEvent> {

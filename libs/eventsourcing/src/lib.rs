@@ -22,7 +22,7 @@ mod stream;
 
 pub use decider::{Decider, DecodeError, EncodedEvent, EventCodec};
 pub use event::{Metadata, NewEvent, RecordedEvent};
-pub use execute::{ExecuteError, Executed, Executor, Request};
+pub use execute::{ExecuteError, Executed, Executor, GiveUp, Request};
 pub use folded::Folded;
 pub use follow::{
     Checkpoint, CheckpointStore, FollowError, MemoryCheckpoints, Projection, Reactor,

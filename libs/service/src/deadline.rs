@@ -1,5 +1,6 @@
 //! Deadlines: whoever asks says how long an answer is of use, in the header `grpc-timeout`; the server has a limit of its
-//! own. What is not answered in time is answered with DEADLINE_EXCEEDED, and never hangs.
+//! own. What is not answered in time is answered with DEADLINE_EXCEEDED, and never hangs. Whoever waits for something that may
+//! be away gives up a little earlier, so that the caller learns of the outage and when to ask again.
 
 use std::{
     convert::Infallible,
@@ -9,6 +10,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
+use tokio::time::Instant;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
@@ -17,6 +19,26 @@ use crate::{ApiError, Reason, to_status};
 /// How much earlier than the caller's own limit is answered, so that the answer arrives before the caller, and the
 /// transport below, give up by themselves.
 pub(crate) const HEAD_START: Duration = Duration::from_millis(10);
+
+/// How much earlier than that it is given up on what may be away.
+const GIVE_UP_EARLIER: Duration = Duration::from_millis(100);
+
+/// A caller with less time than this is told that it was too little, and not that something was away.
+const LEAST_TO_BLAME_AN_OUTAGE: Duration = Duration::from_secs(1);
+
+tokio::task_local! {
+    /// When the request that is being dealt with gives up.
+    static GIVE_UP_AT: Option<Instant>;
+}
+
+/// Completes when the request that is being dealt with has to give up on what may be away; never outside of requests, and
+/// for those with so little time that nothing need be away for it to pass.
+pub async fn time_to_give_up() {
+    match GIVE_UP_AT.try_with(|at| *at).ok().flatten() {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
 
 /// Puts [`Deadline`] around a service.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +85,10 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let asked = requested(request.headers()).map(|asked| asked.saturating_sub(HEAD_START));
         let limit = asked.map_or(self.limit, |asked| asked.min(self.limit));
-        let answer = tokio::time::timeout(limit, self.inner.call(request));
+        let give_up_at = (limit >= LEAST_TO_BLAME_AN_OUTAGE)
+            .then(|| Instant::now() + limit.saturating_sub(GIVE_UP_EARLIER));
+        let answered = GIVE_UP_AT.scope(give_up_at, self.inner.call(request));
+        let answer = tokio::time::timeout(limit, answered);
         Box::pin(async move {
             answer.await.unwrap_or_else(|_| {
                 Ok(to_status(&ApiError::new(Reason::DeadlineExceeded)).into_http())
@@ -115,6 +140,28 @@ mod tests {
         for nonsense in ["", "m", "5", "5x", "-5S", "123456789S", "1.5S"] {
             assert_eq!(requested(&asking(nonsense)), None, "{nonsense}");
         }
+    }
+
+    /// Serves what is away until it is given up, and returns how long that took; `None` if the deadline came first.
+    async fn given_up_after(limit: &'static str) -> Option<Duration> {
+        let away = service_fn(|_: Request<()>| async {
+            time_to_give_up().await;
+            Ok::<_, Infallible>(Response::new(Body::empty()))
+        });
+        let service = DeadlineLayer::new(Duration::from_secs(10)).layer(away);
+        let mut request = Request::new(());
+        *request.headers_mut() = asking(limit);
+        let began = Instant::now();
+        let response = service.oneshot(request).await.unwrap();
+        let late = tonic::Status::from_header_map(response.headers()).is_some();
+        (!late).then(|| began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_away_is_given_up_before_the_deadline_unless_that_leaves_no_time_at_all() {
+        assert_eq!(given_up_after("2S").await, Some(Duration::from_millis(1_890)));
+        assert_eq!(given_up_after("1H").await, Some(Duration::from_millis(9_900)));
+        assert_eq!(given_up_after("500m").await, None);
     }
 
     #[tokio::test(start_paused = true)]

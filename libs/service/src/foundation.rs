@@ -2,10 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
-use countersign_core::{Clock, Rng, TenantId, Timestamp, UserId, UserKey, new_uuid_v7};
+use countersign_core::{Clock, FieldProblem, Rng, TenantId, Timestamp, UserId, UserKey, new_uuid_v7};
 use countersign_domain::{
-    delivery::Delivery, tenant::Tenant, user_authenticators::UserAuthenticators,
-    user_challenges::UserChallenges, user_sign_ins::UserSignIns,
+    delivery::Delivery,
+    tenant::Tenant,
+    user_authenticators::{self, UserAuthenticators},
+    user_challenges::UserChallenges,
+    user_sign_ins::UserSignIns,
 };
 use countersign_eventsourcing::{
     Decider, EventLog, Executor, Folded, ReadError, SnapshotStore, StreamId,
@@ -13,7 +16,7 @@ use countersign_eventsourcing::{
 use countersign_keys::UserVault;
 use uuid::Uuid;
 
-use crate::{ApiError, Reason};
+use crate::{ApiError, Reason, deadline};
 
 /// How many folds of each kind are kept in memory; some 1 KiB each.
 const CACHED_USERS: usize = 40_000;
@@ -78,6 +81,7 @@ impl Foundation {
             cached: usize,
         ) -> Executor<D> {
             Executor::new(Arc::clone(log), Arc::clone(snapshots), cached)
+                .giving_up(Arc::new(|| Box::pin(deadline::time_to_give_up())))
         }
         Self {
             tenants: executor(&log, &snapshots, CACHED_TENANTS),
@@ -136,6 +140,23 @@ impl Foundation {
             Err(ApiError::new(Reason::TenantNotFound))
         }
     }
+
+    /// Makes sure that a user was not erased, for commands on streams that do not tell.
+    ///
+    /// # Errors
+    /// Says that the user was erased or that the log cannot be read.
+    pub async fn not_erased(&self, user: &User) -> Result<(), ApiError> {
+        let authenticators = self.authenticators.load(&user.authenticators()).await?;
+        user_not_erased(&authenticators.state)
+    }
+}
+
+/// Makes sure that the user whose authenticators these are was not erased.
+///
+/// # Errors
+/// Says that the user was.
+pub fn user_not_erased(authenticators: &user_authenticators::State) -> Result<(), ApiError> {
+    if authenticators.is_erased() { Err(ApiError::new(Reason::UserErased)) } else { Ok(()) }
 }
 
 /// Names a tenant's stream.
@@ -163,6 +184,14 @@ pub struct User {
 }
 
 impl User {
+    /// Returns whose stream `stream` is: one of authenticators, challenges or sign-ins.
+    ///
+    /// # Errors
+    /// Says that no user's stream is called so.
+    pub fn of(stream: &StreamId) -> Result<Self, FieldProblem> {
+        Ok(Self { tenant: TenantId::parse(stream.tenant())?, key: stream.key().parse()? })
+    }
+
     /// Names the stream of the user's authenticators.
     #[must_use]
     pub fn authenticators(&self) -> StreamId {

@@ -178,6 +178,26 @@ async fn commands_that_come_together_and_are_rejected_share_reads() {
     assert_eq!(log.reads.load(Ordering::SeqCst), 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_has_no_time_left_is_told_that_the_log_is_unavailable() {
+    let (log, stream) = (Arc::<FarLog>::default(), Sample::new().stream("k"));
+    let executor = executor(&log).giving_up(Arc::new(|| Box::pin(sleep(NO_ANSWER / 2))));
+    // What the log answers in time is not cut short.
+    executor.execute(&stream, &request(1, 0), add(&[1])).await.unwrap();
+    log.is_away.store(true, Ordering::SeqCst);
+    let began = Instant::now();
+    let loaded = executor.load(&stream).await;
+    assert!(matches!(loaded, Err(ReadError::Unavailable(_))), "{loaded:?}");
+    assert_eq!(began.elapsed(), NO_ANSWER / 2);
+    let executed = executor.execute(&stream, &request(2, 0), add(&[1])).await;
+    assert!(matches!(executed, Err(ExecuteError::Unavailable(_))), "{executed:?}");
+    assert_eq!(began.elapsed(), NO_ANSWER);
+    // It leaves nothing behind that would keep others from it.
+    log.is_away.store(false, Ordering::SeqCst);
+    let executed = executor.execute(&stream, &request(2, 0), add(&[1])).await.unwrap();
+    assert_eq!(executed.folded.state.0, 2);
+}
+
 /// As when a caller repeats a request at once, and its repeat goes to another replica, which draws other ids.
 #[tokio::test(start_paused = true)]
 async fn a_command_that_two_replicas_decide_at_once_and_differently_is_carried_out_once() {
