@@ -129,6 +129,10 @@ uuid_id!(
     SignInId
 );
 uuid_id!(
+    /// One token with which a user looks after their own authenticators.
+    TokenId
+);
+uuid_id!(
     /// One message to a user.
     DeliveryId
 );
@@ -167,6 +171,13 @@ macro_rules! name_id {
 name_id!(
     /// An application that users sign in to; chosen by the tenant.
     ApplicationId,
+    64,
+    "lower-case letters, digits, '.', '_' and '-'",
+    |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-')
+);
+name_id!(
+    /// A part of a tenant with administrators of its own; chosen by the tenant.
+    OrganisationId,
     64,
     "lower-case letters, digits, '.', '_' and '-'",
     |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-')

@@ -14,7 +14,7 @@ pub use assurance::{Aal, Amr, FactorClass};
 pub use chain::Chain;
 pub use ids::{
     ApplicationId, AuthenticatorId, ChallengeId, DeliveryId, FieldError, FieldProblem, KeyId,
-    RequestId, SignInId, TenantId, UserId, UserKey,
+    OrganisationId, RequestId, SignInId, TenantId, TokenId, UserId, UserKey,
 };
 pub use random::{Rng, new_uuid_v7};
 pub use redacted::{SecretBytes, SecretString};

@@ -39,15 +39,8 @@ impl IndexKey {
         &self.0
     }
 
-    /// HMAC-SHA-256 (RFC 2104) over parts that are each preceded by their length, so that no two lists look alike.
-    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
     fn hash(&self, parts: [&[u8]; 3]) -> [u8; 32] {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any length will do");
-        for part in parts {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part);
-        }
-        mac.finalize().into_bytes().into()
+        keyed_hash(&self.0, parts)
     }
 
     /// Returns what stands for a user of `tenant` in stream names: the first 128 bits of the hash.
@@ -55,6 +48,13 @@ impl IndexKey {
     pub fn user_key(&self, tenant: &TenantId, user: &UserId) -> UserKey {
         let hash = self.hash([b"user", tenant.as_str().as_bytes(), user.expose().as_bytes()]);
         UserKey::new(first(&hash))
+    }
+
+    /// Returns a tag that only who has this key can make, for a statement that comes back to us. `purpose` keeps
+    /// statements of one kind from being taken for another.
+    #[must_use]
+    pub fn tag(&self, purpose: &'static str, statement: &[u8]) -> [u8; 32] {
+        self.hash([b"tag", purpose.as_bytes(), statement])
     }
 
     /// Returns a digest that tells a repeated request from another one under the same id. Keyed, because a request may
@@ -65,8 +65,19 @@ impl IndexKey {
     }
 }
 
+/// HMAC-SHA-256 (RFC 2104) over parts that are each preceded by their length, so that no two lists look alike.
+#[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
+pub(crate) fn keyed_hash<const N: usize>(key: &[u8; 32], parts: [&[u8]; N]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length will do");
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
 /// Returns the first bytes of a hash.
-fn first<const N: usize>(hash: &[u8; 32]) -> [u8; N] {
+pub(crate) fn first<const N: usize>(hash: &[u8; 32]) -> [u8; N] {
     let mut bytes = [0; N];
     for (byte, hashed) in bytes.iter_mut().zip(hash) {
         *byte = *hashed;
@@ -98,6 +109,15 @@ mod tests {
         let [ab, a] = ["ab", "a"].map(|name| TenantId::parse(name).unwrap());
         let [c, bc] = ["c", "bc"].map(|name| UserId::parse(name).unwrap());
         assert_ne!(key(1).user_key(&ab, &c), key(1).user_key(&a, &bc));
+    }
+
+    #[test]
+    fn a_tag_is_for_one_purpose_and_one_statement() {
+        let tag = key(1).tag("token", b"ann");
+        assert_eq!(tag, key(1).tag("token", b"ann"));
+        assert_ne!(tag, key(1).tag("token", b"bob"));
+        assert_ne!(tag, key(1).tag("peer", b"ann"));
+        assert_ne!(tag, key(2).tag("token", b"ann"));
     }
 
     #[test]

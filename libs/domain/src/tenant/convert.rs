@@ -1,26 +1,31 @@
 //! Translation of events between domain words and the stored schema.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
-use countersign_core::{ApplicationId, KeyId};
+use countersign_core::ApplicationId;
 use countersign_proto::event as wire;
 
 use super::{
-    ApiKeyIssued, ApiKeyRevoked, ApplicationCreated, Event, FactorSettings, FactorSettingsChanged,
-    MfaRequirementSet, Role, Tenant, TenantCreated, ThrottleOverrides,
+    ApiKeyIssued, ApiKeyRevoked, ApiKeyRotated, ApiKeyUsed, ApplicationCreated, Event,
+    FactorSettings, FactorSettingsChanged, MfaRequirementSet, OrganisationCreated, Retention,
+    RetentionSet, Tenant, TenantCreated, ThrottleOverrides,
 };
 use crate::{
     policy::MfaRequirement,
-    wire::{BadPayload, event_codec, required_timestamp, timestamp_from_wire, timestamp_to_wire},
+    wire::{BadPayload, event_codec, required_timestamp, timestamp_to_wire},
 };
 
-event_codec!(Tenant, state version 1, {
+event_codec!(Tenant, state version 4, {
     TenantCreated v 1,
     ApplicationCreated v 1,
     MfaRequirementSet v 1,
     FactorSettingsChanged v 1,
     ApiKeyIssued v 1,
+    ApiKeyRotated v 1,
+    ApiKeyUsed v 1,
     ApiKeyRevoked v 1,
+    OrganisationCreated v 1,
+    RetentionSet v 1,
 });
 
 const fn requirement_to_wire(requirement: MfaRequirement) -> wire::MfaRequirement {
@@ -42,10 +47,6 @@ const fn requirement_from_wire(requirement: wire::MfaRequirement) -> Option<MfaR
 
 fn application_id(text: &str) -> Result<ApplicationId, BadPayload> {
     ApplicationId::parse(text).map_err(|_| BadPayload::field("application_id"))
-}
-
-fn key_id(text: &str) -> Result<KeyId, BadPayload> {
-    KeyId::parse(text).map_err(|_| BadPayload::field("key_id"))
 }
 
 impl From<&TenantCreated> for wire::TenantCreated {
@@ -136,6 +137,7 @@ impl From<&FactorSettingsChanged> for wire::FactorSettingsChanged {
             totp_skew_steps: settings.totp_skew_steps,
             recovery_code_count: settings.recovery_code_count,
             recovery_code_low: settings.recovery_code_low,
+            longest_access_pass_ms: settings.longest_access_pass.map(millis),
         }
     }
 }
@@ -156,63 +158,24 @@ impl TryFrom<wire::FactorSettingsChanged> for FactorSettingsChanged {
             totp_skew_steps: event.totp_skew_steps,
             recovery_code_count: event.recovery_code_count,
             recovery_code_low: event.recovery_code_low,
+            longest_access_pass: event.longest_access_pass_ms.map(Duration::from_millis),
         };
         Ok(Self { kind: event.kind.into(), settings })
     }
 }
 
-impl From<&ApiKeyIssued> for wire::ApiKeyIssued {
-    fn from(event: &ApiKeyIssued) -> Self {
-        let role = |role: &Role| match role {
-            Role::PlatformAdmin => wire::Role::PlatformAdmin,
-            Role::TenantAdmin => wire::Role::TenantAdmin,
-            Role::Verifier => wire::Role::Verifier,
-            Role::Auditor => wire::Role::Auditor,
-        };
-        Self {
-            key_id: event.key_id.to_string(),
-            display_name: event.display_name.clone(),
-            secret_hash: event.secret_hash.to_vec().into(),
-            roles: event.roles.iter().map(|r| role(r).into()).collect(),
-            issued_at: Some(timestamp_to_wire(event.issued_at)),
-            expires_at: event.expires_at.map(timestamp_to_wire),
-        }
+impl From<&RetentionSet> for wire::RetentionSet {
+    fn from(event: &RetentionSet) -> Self {
+        let days = event.retention.inactive_user_days;
+        Self { inactive_user_days: days.map_or(0, NonZeroU32::get) }
     }
 }
 
-impl TryFrom<wire::ApiKeyIssued> for ApiKeyIssued {
+impl TryFrom<wire::RetentionSet> for RetentionSet {
     type Error = BadPayload;
 
-    fn try_from(event: wire::ApiKeyIssued) -> Result<Self, BadPayload> {
-        let role = |role: wire::Role| match role {
-            wire::Role::PlatformAdmin => Ok(Role::PlatformAdmin),
-            wire::Role::TenantAdmin => Ok(Role::TenantAdmin),
-            wire::Role::Verifier => Ok(Role::Verifier),
-            wire::Role::Auditor => Ok(Role::Auditor),
-            wire::Role::Unspecified => Err(BadPayload::field("roles")),
-        };
-        Ok(Self {
-            key_id: key_id(&event.key_id)?,
-            secret_hash: <[u8; 32]>::try_from(&*event.secret_hash)
-                .map_err(|_| BadPayload::field("secret_hash"))?,
-            roles: event.roles().map(role).collect::<Result<_, BadPayload>>()?,
-            issued_at: required_timestamp(event.issued_at.as_ref(), "issued_at")?,
-            expires_at: event.expires_at.as_ref().map(timestamp_from_wire),
-            display_name: event.display_name,
-        })
-    }
-}
-
-impl From<&ApiKeyRevoked> for wire::ApiKeyRevoked {
-    fn from(event: &ApiKeyRevoked) -> Self {
-        Self { key_id: event.key_id.to_string() }
-    }
-}
-
-impl TryFrom<wire::ApiKeyRevoked> for ApiKeyRevoked {
-    type Error = BadPayload;
-
-    fn try_from(event: wire::ApiKeyRevoked) -> Result<Self, BadPayload> {
-        Ok(Self { key_id: key_id(&event.key_id)? })
+    fn try_from(event: wire::RetentionSet) -> Result<Self, BadPayload> {
+        let inactive_user_days = NonZeroU32::new(event.inactive_user_days);
+        Ok(Self { retention: Retention { inactive_user_days } })
     }
 }

@@ -1,8 +1,8 @@
 //! What can happen to a tenant's settings.
 
-use countersign_core::{ApplicationId, KeyId, Timestamp};
+use countersign_core::{ApplicationId, KeyId, OrganisationId, Timestamp};
 
-use super::{FactorSettings, Role};
+use super::{FactorSettings, Retention, Role};
 use crate::policy::MfaRequirement;
 
 /// What happened.
@@ -18,8 +18,16 @@ pub enum Event {
     FactorSettingsChanged(FactorSettingsChanged),
     /// See [`ApiKeyIssued`].
     ApiKeyIssued(ApiKeyIssued),
+    /// See [`ApiKeyRotated`].
+    ApiKeyRotated(ApiKeyRotated),
+    /// See [`ApiKeyUsed`].
+    ApiKeyUsed(ApiKeyUsed),
     /// See [`ApiKeyRevoked`].
     ApiKeyRevoked(ApiKeyRevoked),
+    /// See [`OrganisationCreated`].
+    OrganisationCreated(OrganisationCreated),
+    /// See [`RetentionSet`].
+    RetentionSet(RetentionSet),
 }
 
 /// A tenant was created; it challenges every sign-in until it says otherwise.
@@ -75,6 +83,32 @@ pub struct ApiKeyIssued {
     pub issued_at: Timestamp,
     /// When it ends; `None` if never.
     pub expires_at: Option<Timestamp>,
+    /// The organisation that it is confined to.
+    pub organisation_id: Option<OrganisationId>,
+    /// Addresses (CIDR) that it may be used from; any if there are none.
+    pub allowed_addresses: Vec<String>,
+}
+
+/// An API key was given a fresh secret.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApiKeyRotated {
+    /// The key.
+    pub key_id: KeyId,
+    /// SHA-256 of its secret of 256 random bits.
+    pub secret_hash: [u8; 32],
+    /// When.
+    pub rotated_at: Timestamp,
+    /// Until when the previous secret goes on working.
+    pub previous_until: Timestamp,
+}
+
+/// An API key was used; told at most once an hour.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApiKeyUsed {
+    /// The key.
+    pub key_id: KeyId,
+    /// When, exact to an hour.
+    pub used_at: Timestamp,
 }
 
 /// An API key was ended.
@@ -82,4 +116,20 @@ pub struct ApiKeyIssued {
 pub struct ApiKeyRevoked {
     /// The key.
     pub key_id: KeyId,
+}
+
+/// An organisation was created.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OrganisationCreated {
+    /// Its id.
+    pub organisation_id: OrganisationId,
+    /// Its name for people.
+    pub display_name: String,
+}
+
+/// The tenant says how long users stay who do nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RetentionSet {
+    /// How long.
+    pub retention: Retention,
 }

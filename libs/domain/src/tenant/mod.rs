@@ -2,26 +2,33 @@
 
 mod convert;
 mod event;
+mod keys;
+mod role;
 mod settings;
 mod state;
 
-use countersign_core::{ApplicationId, KeyId, Timestamp};
+use countersign_core::{ApplicationId, OrganisationId, Timestamp};
 use countersign_eventsourcing::Decider;
 
 pub use event::{
-    ApiKeyIssued, ApiKeyRevoked, ApplicationCreated, Event, FactorSettingsChanged,
-    MfaRequirementSet, TenantCreated,
+    ApiKeyIssued, ApiKeyRevoked, ApiKeyRotated, ApiKeyUsed, ApplicationCreated, Event,
+    FactorSettingsChanged, MfaRequirementSet, OrganisationCreated, RetentionSet, TenantCreated,
 };
-pub use settings::{FactorSettings, Role, ThrottleOverrides};
-pub use state::{ApiKey, Application, State};
+pub use keys::{
+    ApiKey, IssueApiKey, MAX_API_KEYS, NoteApiKeyUse, PreviousSecret, RevokeApiKey, RotateApiKey,
+    USE_TOLD_EVERY,
+};
+pub use role::Role;
+pub use settings::{FactorSettings, Retention, ThrottleOverrides};
+pub use state::{Application, Organisation, State};
 
 use crate::policy::MfaRequirement;
 
 /// How many applications a tenant may have.
 pub const MAX_APPLICATIONS: usize = 1_000;
 
-/// How many API keys a tenant may have, revoked and expired ones not counted.
-pub const MAX_API_KEYS: usize = 100;
+/// How many organisations a tenant may have.
+pub const MAX_ORGANISATIONS: usize = 10_000;
 
 /// The decider of stream `tenant-{tenant}.settings`.
 #[derive(Clone, Copy, Debug)]
@@ -65,26 +72,23 @@ pub enum Command {
         /// Its settings, whole.
         settings: FactorSettings,
     },
-    /// Issues an API key.
-    IssueApiKey {
-        /// Its id, new.
-        key_id: KeyId,
-        /// What it is for.
+    /// Creates an organisation.
+    CreateOrganisation {
+        /// Its id.
+        organisation_id: OrganisationId,
+        /// Its name for people.
         display_name: String,
-        /// SHA-256 of its secret.
-        secret_hash: [u8; 32],
-        /// What it may do.
-        roles: Vec<Role>,
-        /// The present instant.
-        now: Timestamp,
-        /// When it ends; `None` if never.
-        expires_at: Option<Timestamp>,
     },
+    /// Issues an API key.
+    IssueApiKey(IssueApiKey),
+    /// Gives an API key a fresh secret.
+    RotateApiKey(RotateApiKey),
+    /// Notes that an API key was used.
+    NoteApiKeyUse(NoteApiKeyUse),
     /// Ends an API key.
-    RevokeApiKey {
-        /// The key.
-        key_id: KeyId,
-    },
+    RevokeApiKey(RevokeApiKey),
+    /// Says how long users stay who do nothing.
+    SetRetention(Retention),
 }
 
 /// Why a command is not allowed.
@@ -105,6 +109,15 @@ pub enum Rejection {
     /// The tenant has as many applications as are allowed.
     #[error("the tenant has {MAX_APPLICATIONS} applications already")]
     TooManyApplications,
+    /// The tenant has no such organisation.
+    #[error("the tenant has no such organisation")]
+    OrganisationNotFound,
+    /// The organisation is there already.
+    #[error("the tenant has an organisation of this name already")]
+    OrganisationExists,
+    /// The tenant has as many organisations as are allowed.
+    #[error("the tenant has {MAX_ORGANISATIONS} organisations already")]
+    TooManyOrganisations,
     /// The tenant has no such API key.
     #[error("the tenant has no such API key")]
     ApiKeyNotFound,
@@ -170,24 +183,25 @@ fn decide_existing(state: &State, command: Command) -> Result<Vec<Event>, Reject
             }
             vec![Event::FactorSettingsChanged(FactorSettingsChanged { kind, settings })]
         }
-        Command::IssueApiKey { key_id, display_name, secret_hash, roles, now, expires_at } => {
-            if state.api_keys().filter(|(_, key)| key.is_usable(now)).count() >= MAX_API_KEYS {
-                return Err(Rejection::TooManyApiKeys);
+        Command::CreateOrganisation { organisation_id, display_name } => {
+            if state.organisation(&organisation_id).is_some() {
+                return Err(Rejection::OrganisationExists);
             }
-            vec![Event::ApiKeyIssued(ApiKeyIssued {
-                key_id,
-                display_name,
-                secret_hash,
-                roles,
-                issued_at: now,
-                expires_at,
-            })]
+            if state.organisations().len() >= MAX_ORGANISATIONS {
+                return Err(Rejection::TooManyOrganisations);
+            }
+            let created = OrganisationCreated { organisation_id, display_name };
+            vec![Event::OrganisationCreated(created)]
         }
-        Command::RevokeApiKey { key_id } => {
-            if state.api_key(&key_id).ok_or(Rejection::ApiKeyNotFound)?.revoked {
+        Command::IssueApiKey(command) => command.decide(state)?,
+        Command::RotateApiKey(command) => command.decide(state)?,
+        Command::NoteApiKeyUse(command) => command.decide(state)?,
+        Command::RevokeApiKey(command) => command.decide(state)?,
+        Command::SetRetention(retention) => {
+            if state.retention() == retention {
                 return Ok(vec![]);
             }
-            vec![Event::ApiKeyRevoked(ApiKeyRevoked { key_id })]
+            vec![Event::RetentionSet(RetentionSet { retention })]
         }
     })
 }

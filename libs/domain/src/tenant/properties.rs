@@ -1,7 +1,8 @@
 //! What must hold for every history.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
+use countersign_core::KeyId;
 use countersign_eventsourcing::EventCodec as _;
 use proptest::prelude::*;
 
@@ -13,6 +14,10 @@ fn at(seconds: i64) -> Timestamp {
 
 fn application(n: u8) -> ApplicationId {
     ApplicationId::parse(&format!("app-{n}")).unwrap()
+}
+
+fn organisation(n: u8) -> OrganisationId {
+    OrganisationId::parse(&format!("org-{n}")).unwrap()
 }
 
 fn key(n: u8) -> KeyId {
@@ -61,15 +66,39 @@ fn commands() -> impl Strategy<Value = Command> {
         (prop_oneof!["totp", "recovery_code"], settings()).prop_map(|(kind, settings)| {
             Command::SetFactorSettings { kind: kind.into(), settings }
         }),
-        (n.clone(), prop::option::of(0..100i64)).prop_map(|(n, end)| Command::IssueApiKey {
-            key_id: key(n),
-            display_name: "platform".to_owned(),
-            secret_hash: [n; 32],
-            roles: vec![Role::Verifier],
-            now: at(0),
-            expires_at: end.map(at),
+        (n.clone(), prop::option::of(0..100i64), maybe()).prop_map(|(n, end, organisation_id)| {
+            Command::IssueApiKey(IssueApiKey {
+                key_id: key(n),
+                display_name: "platform".to_owned(),
+                secret_hash: [n; 32],
+                roles: vec![Role::Verifier],
+                now: at(0),
+                expires_at: end.map(at),
+                organisation_id: organisation_id.map(organisation),
+                allowed_addresses: vec![],
+            })
         }),
-        n.prop_map(|n| Command::RevokeApiKey { key_id: key(n) }),
+        (n.clone(), 0..100i64, 0..100u64).prop_map(|(n, now, overlap)| {
+            Command::RotateApiKey(RotateApiKey {
+                key_id: key(n),
+                // Drawn at random in life, and so never the same again.
+                secret_hash: std::array::from_fn(|i| n ^ u8::try_from(i).unwrap() ^ now as u8),
+                now: at(now),
+                overlap: Duration::from_secs(overlap),
+            })
+        }),
+        (n.clone(), 0..9_000i64).prop_map(|(n, now)| Command::NoteApiKeyUse(NoteApiKeyUse {
+            key_id: key(n),
+            now: at(now)
+        })),
+        n.clone().prop_map(|n| Command::CreateOrganisation {
+            organisation_id: organisation(n),
+            display_name: "North".to_owned(),
+        }),
+        (0..3u32).prop_map(|days| Command::SetRetention(Retention {
+            inactive_user_days: std::num::NonZeroU32::new(days * 30),
+        })),
+        n.prop_map(|n| Command::RevokeApiKey(RevokeApiKey { key_id: key(n) })),
     ]
 }
 
@@ -82,8 +111,8 @@ proptest! {
         let mut revoked = BTreeSet::new();
         for command in commands {
             // Ids of keys are random: one is issued once.
-            if let Command::IssueApiKey { key_id, .. } = &command
-                && !issued.insert(key_id.clone())
+            if let Command::IssueApiKey(command) = &command
+                && !issued.insert(command.key_id.clone())
             {
                 continue;
             }

@@ -1,5 +1,6 @@
 //! Scenarios of every command, event and rejection.
 
+use countersign_core::KeyId;
 use countersign_eventsourcing::{EventCodec as _, Scenario};
 
 use super::*;
@@ -22,6 +23,10 @@ fn create() -> Command {
 
 fn application(n: usize) -> ApplicationId {
     ApplicationId::parse(&format!("app-{n}")).unwrap()
+}
+
+fn key() -> KeyId {
+    KeyId::parse("key1").unwrap()
 }
 
 fn create_application(n: usize) -> Command {
@@ -50,34 +55,19 @@ fn requirement_set(application: Option<ApplicationId>) -> Event {
     Event::MfaRequirementSet(MfaRequirementSet { application_id: application, requirement })
 }
 
-fn key(n: usize) -> KeyId {
-    KeyId::parse(&format!("key{n}")).unwrap()
+fn organisation(n: usize) -> OrganisationId {
+    OrganisationId::parse(&format!("org-{n}")).unwrap()
 }
 
-fn issue_key(n: usize) -> Command {
-    Command::IssueApiKey {
-        key_id: key(n),
-        display_name: "platform".to_owned(),
-        secret_hash: [1; 32],
-        roles: vec![Role::Verifier, Role::Auditor, Role::TenantAdmin, Role::PlatformAdmin],
-        now: at(0),
-        expires_at: Some(at(100)),
-    }
+fn create_organisation(n: usize) -> Command {
+    let display_name = "North".to_owned();
+    Command::CreateOrganisation { organisation_id: organisation(n), display_name }
 }
 
-fn key_issued(n: usize) -> Event {
-    Event::ApiKeyIssued(ApiKeyIssued {
-        key_id: key(n),
-        display_name: "platform".to_owned(),
-        secret_hash: [1; 32],
-        roles: vec![Role::Verifier, Role::Auditor, Role::TenantAdmin, Role::PlatformAdmin],
-        issued_at: at(0),
-        expires_at: Some(at(100)),
-    })
-}
-
-fn key_revoked(n: usize) -> Event {
-    Event::ApiKeyRevoked(ApiKeyRevoked { key_id: key(n) })
+fn organisation_created(n: usize) -> Event {
+    let display_name = "North".to_owned();
+    let created = OrganisationCreated { organisation_id: organisation(n), display_name };
+    Event::OrganisationCreated(created)
 }
 
 fn settings() -> FactorSettings {
@@ -105,7 +95,7 @@ fn a_tenant_is_created_once_and_challenges_until_it_says_otherwise() {
 #[test]
 fn nothing_can_be_set_on_a_tenant_that_is_not_there() {
     given([]).when(create_application(1)).then_rejected(Rejection::NotFound);
-    given([]).when(issue_key(1)).then_rejected(Rejection::NotFound);
+    given([]).when(create_organisation(1)).then_rejected(Rejection::NotFound);
 }
 
 #[test]
@@ -149,27 +139,27 @@ fn factor_settings_change_only_when_they_differ() {
 }
 
 #[test]
-fn an_api_key_opens_nothing_once_it_is_revoked_or_expired() {
-    given([created()]).when(issue_key(1)).then([key_issued(1)]);
-    given([created()]).when(issue_key(1)).then_state(|state| {
-        let issued = state.api_key(&key(1)).unwrap();
-        assert!(issued.is_usable(at(99)));
-        assert!(!issued.is_usable(at(100)));
-    });
-    let revoke = Command::RevokeApiKey { key_id: key(1) };
-    given([created(), key_issued(1)]).when(revoke.clone()).then_state(|state| {
-        assert!(!state.api_key(&key(1)).unwrap().is_usable(at(1)));
-    });
-    given([created(), key_issued(1), key_revoked(1)]).when(revoke.clone()).then([]);
-    given([created()]).when(revoke).then_rejected(Rejection::ApiKeyNotFound);
+fn an_organisation_is_created_once_up_to_a_limit() {
+    given([created()]).when(create_organisation(1)).then([organisation_created(1)]);
+    given([created(), organisation_created(1)])
+        .when(create_organisation(1))
+        .then_rejected(Rejection::OrganisationExists);
+    let full = (0..MAX_ORGANISATIONS).map(organisation_created);
+    given([created()].into_iter().chain(full))
+        .when(create_organisation(MAX_ORGANISATIONS))
+        .then_rejected(Rejection::TooManyOrganisations);
 }
 
 #[test]
-fn there_is_a_limit_of_api_keys_and_revoking_makes_room() {
-    let full: Vec<_> = (0..MAX_API_KEYS).map(key_issued).collect();
-    let with_full = || [created()].into_iter().chain(full.clone());
-    given(with_full()).when(issue_key(900)).then_rejected(Rejection::TooManyApiKeys);
-    given(with_full().chain([key_revoked(5)])).when(issue_key(900)).then([key_issued(900)]);
+fn users_stay_for_ever_until_the_tenant_says_for_how_long() {
+    let retention = |days| Retention { inactive_user_days: std::num::NonZeroU32::new(days) };
+    let set = |days| Event::RetentionSet(RetentionSet { retention: retention(days) });
+    let ask = |days| Command::SetRetention(retention(days));
+    given([]).when(ask(90)).then_rejected(Rejection::NotFound);
+    given([created()]).when(ask(0)).then([]);
+    given([created()]).when(ask(90)).then([set(90)]);
+    given([created(), set(90)]).when(ask(90)).then([]);
+    given([created(), set(90)]).when(ask(0)).then([set(0)]);
 }
 
 #[test]
@@ -180,8 +170,25 @@ fn every_event_survives_the_stored_form() {
         requirement_set(None),
         requirement_set(Some(application(1))),
         settings_changed(),
-        key_issued(1),
-        key_revoked(1),
+        organisation_created(1),
+        Event::ApiKeyIssued(ApiKeyIssued {
+            key_id: key(),
+            display_name: "platform".to_owned(),
+            secret_hash: [1; 32],
+            roles: Role::ALL.to_vec(),
+            issued_at: at(0),
+            expires_at: Some(at(100)),
+            organisation_id: Some(organisation(1)),
+            allowed_addresses: vec!["10.0.0.0/8".to_owned()],
+        }),
+        Event::ApiKeyRotated(ApiKeyRotated {
+            key_id: key(),
+            secret_hash: [2; 32],
+            rotated_at: at(1),
+            previous_until: at(2),
+        }),
+        Event::ApiKeyUsed(ApiKeyUsed { key_id: key(), used_at: at(0) }),
+        Event::ApiKeyRevoked(ApiKeyRevoked { key_id: key() }),
     ];
     for event in events {
         let stored = Tenant::encode(&event);

@@ -1,36 +1,13 @@
 //! Values of a tenant's settings.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{throttle::ThrottlePolicy, user_authenticators::RECOVERY_CODE_KIND};
-
-/// What a caller may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Role {
-    /// Runs the installation; sees every tenant.
-    PlatformAdmin,
-    /// Looks after one tenant.
-    TenantAdmin,
-    /// A platform that enrols, evaluates, challenges and verifies.
-    Verifier,
-    /// Reads everything, changes nothing.
-    Auditor,
-}
-
-impl Role {
-    /// Returns its name as configuration and output use it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PlatformAdmin => "platform_admin",
-            Self::TenantAdmin => "tenant_admin",
-            Self::Verifier => "verifier",
-            Self::Auditor => "auditor",
-        }
-    }
-}
+use crate::{
+    throttle::ThrottlePolicy,
+    user_authenticators::{RECOVERY_CODE_KIND, TEMPORARY_ACCESS_PASS_KIND},
+};
 
 /// How a kind of factor behaves; `None` means the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +22,15 @@ pub struct FactorSettings {
     pub recovery_code_count: Option<u32>,
     /// Recovery codes: at how many left the user is warned.
     pub recovery_code_low: Option<u32>,
+    /// Temporary access passes: the longest that one may last.
+    pub longest_access_pass: Option<Duration>,
+}
+
+/// How long users stay who do nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retention {
+    /// After how many days without an event a user is erased; `None` keeps all users.
+    pub inactive_user_days: Option<NonZeroU32>,
 }
 
 /// Changes to the default throttle; `None` leaves it as it is.
@@ -64,7 +50,7 @@ impl FactorSettings {
     /// Returns how failures of an authenticator of `kind` slow guessing down.
     #[must_use]
     pub fn throttle_policy(&self, kind: &str) -> ThrottlePolicy {
-        let default = if kind == RECOVERY_CODE_KIND {
+        let default = if [RECOVERY_CODE_KIND, TEMPORARY_ACCESS_PASS_KIND].contains(&kind) {
             ThrottlePolicy::RECOVERY_CODE
         } else {
             ThrottlePolicy::ONE_TIME_PASSWORD
@@ -91,6 +77,8 @@ mod tests {
         let settings = FactorSettings::default();
         assert_eq!(settings.throttle_policy("totp"), ThrottlePolicy::ONE_TIME_PASSWORD);
         assert_eq!(settings.throttle_policy(RECOVERY_CODE_KIND), ThrottlePolicy::RECOVERY_CODE);
+        let of_a_pass = settings.throttle_policy(TEMPORARY_ACCESS_PASS_KIND);
+        assert_eq!(of_a_pass, ThrottlePolicy::RECOVERY_CODE);
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use countersign_core::{ApplicationId, KeyId, Timestamp};
+use countersign_core::{ApplicationId, KeyId, OrganisationId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Event, FactorSettings, Role};
+use super::{ApiKey, Event, FactorSettings, PreviousSecret, Retention};
 use crate::policy::{MfaRequirement, RequirementPolicy};
 
 /// A tenant's settings.
@@ -16,6 +16,8 @@ pub struct State {
     applications: BTreeMap<ApplicationId, Application>,
     factor_settings: BTreeMap<Box<str>, FactorSettings>,
     api_keys: BTreeMap<KeyId, ApiKey>,
+    organisations: BTreeMap<OrganisationId, Organisation>,
+    retention: Retention,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,29 +35,11 @@ pub struct Application {
     pub requirement: Option<MfaRequirement>,
 }
 
-/// An API key.
+/// An organisation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ApiKey {
-    /// What it is for.
+pub struct Organisation {
+    /// Its name for people.
     pub display_name: String,
-    /// SHA-256 of its secret.
-    pub secret_hash: [u8; 32],
-    /// What it may do.
-    pub roles: Vec<Role>,
-    /// When it was issued.
-    pub issued_at: Timestamp,
-    /// When it ends; `None` if never.
-    pub expires_at: Option<Timestamp>,
-    /// Whether it was ended.
-    pub revoked: bool,
-}
-
-impl ApiKey {
-    /// Returns whether it opens anything at `now`.
-    #[must_use]
-    pub fn is_usable(&self, now: Timestamp) -> bool {
-        !self.revoked && self.expires_at.is_none_or(|end| now < end)
-    }
 }
 
 impl State {
@@ -117,6 +101,24 @@ impl State {
         self.api_keys.iter()
     }
 
+    /// Returns one organisation.
+    #[must_use]
+    pub fn organisation(&self, id: &OrganisationId) -> Option<&Organisation> {
+        self.organisations.get(id)
+    }
+
+    /// Returns its organisations, by id.
+    #[must_use]
+    pub const fn organisations(&self) -> &BTreeMap<OrganisationId, Organisation> {
+        &self.organisations
+    }
+
+    /// Returns how long users stay who do nothing.
+    #[must_use]
+    pub const fn retention(&self) -> Retention {
+        self.retention
+    }
+
     /// Returns the policy that judges its sign-ins.
     #[must_use]
     pub fn policy(&self) -> RequirementPolicy {
@@ -163,15 +165,37 @@ impl State {
                     issued_at: event.issued_at,
                     expires_at: event.expires_at,
                     revoked: false,
+                    organisation_id: event.organisation_id.clone(),
+                    allowed_addresses: event.allowed_addresses.clone(),
+                    previous: None,
+                    last_used_at: None,
                 };
                 self.api_keys.insert(event.key_id.clone(), key);
             }
-            Event::ApiKeyRevoked(event) => {
-                if let Some(key) = self.api_keys.get_mut(&event.key_id) {
-                    key.revoked = true;
-                }
+            Event::ApiKeyRotated(event) => self.change_key(&event.key_id, |key| {
+                key.previous = Some(PreviousSecret {
+                    secret_hash: key.secret_hash,
+                    rotated_at: event.rotated_at,
+                    until: event.previous_until,
+                });
+                key.secret_hash = event.secret_hash;
+            }),
+            Event::ApiKeyUsed(event) => {
+                self.change_key(&event.key_id, |key| key.last_used_at = Some(event.used_at));
             }
+            Event::OrganisationCreated(event) => {
+                let organisation = Organisation { display_name: event.display_name.clone() };
+                self.organisations.insert(event.organisation_id.clone(), organisation);
+            }
+            Event::RetentionSet(event) => self.retention = event.retention,
+            Event::ApiKeyRevoked(event) => self.change_key(&event.key_id, |key| key.revoked = true),
         }
         self
+    }
+
+    fn change_key(&mut self, id: &KeyId, change: impl FnOnce(&mut ApiKey)) {
+        if let Some(key) = self.api_keys.get_mut(id) {
+            change(key);
+        }
     }
 }
