@@ -6,18 +6,18 @@
 
 use std::{collections::HashMap, fs, path::Path, sync::Arc};
 
-use countersign_core::{Rng, UserKey};
+use countersign_core::{Clock, Rng, UserKey};
 use countersign_nats::Nats;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use zeroize::Zeroizing;
 
 use crate::{
-    OpenError, VaultError, frame,
-    local_file::{
-        ASSERTION_KEYS, GROUP, INDEX_KEY, KEK, Kek, OWNER, open_index_key, open_signing_key,
-        prepare, present,
-    },
-    shared::{KeyStream, StreamSetup, carry_over, read_all, shared_kek},
+    KeyProvider, KeyProviderChoice, OpenError, VaultError,
+    assertion::SystemClock,
+    frame,
+    local_file::{ASSERTION_KEYS, INDEX_KEY, open_index_key, open_signing_keys, prepare, present},
+    ring::{GROUP, KEK, KeyRing, OWNER, RingPlace},
+    shared::{KeyStream, StreamSetup, carry_over, read_all, shared_ring},
     store::{self, Content, ID_LEN, KeyStore, Slot, SlotFile, survey},
 };
 
@@ -67,10 +67,27 @@ pub async fn copy_keys(
     from: KeyPlace<'_>,
     to: KeyPlace<'_>,
     rng: Arc<dyn Rng>,
+    progress: impl FnMut(u64, u64),
+) -> Result<CopiedKeys, OpenError> {
+    let local = KeyProviderChoice::Local;
+    copy_keys_with(from, to, &local, rng, Arc::new(SystemClock), progress).await
+}
+
+/// As [`copy_keys`], under a key-encryption key that `provider` keeps, on both sides.
+///
+/// # Errors
+/// As [`copy_keys`]; and says that the provider is away, refuses, or is another than the one that keeps the key.
+pub async fn copy_keys_with(
+    from: KeyPlace<'_>,
+    to: KeyPlace<'_>,
+    provider: &KeyProviderChoice,
+    rng: Arc<dyn Rng>,
+    clock: Arc<dyn Clock>,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<CopiedKeys, OpenError> {
-    let (id, slots) = read(from, &rng).await?;
-    carry_files(from.directory(), to.directory(), &id)?;
+    let keeper = Keeper { provider: provider.provider(Arc::clone(&clock))?, rng, clock };
+    let (id, slots) = read(from, &keeper).await?;
+    carry_files(from.directory(), to.directory(), &id, &keeper).await?;
     let total = slots.len() as u64;
     let mut copied = CopiedKeys::default();
     for slot in &slots {
@@ -82,7 +99,7 @@ pub async fn copy_keys(
     let mut done = 0;
     match to {
         KeyPlace::Local(directory) => {
-            let store = local_store(directory, id, rng)?;
+            let store = local_store(directory, id, &keeper).await?;
             for slots in slots.chunks(TOGETHER) {
                 progress(done, total);
                 copied.new += store.carry_over(slots)?;
@@ -90,9 +107,9 @@ pub async fn copy_keys(
             }
         }
         KeyPlace::Shared { directory, nats } => {
-            let stream = shared_stream(directory, nats, id, rng).await?;
+            let (stream, ring) = shared_stream(directory, nats, id, &keeper).await?;
             let mut carried = stream::iter(&slots)
-                .map(|slot| carry_over(&stream, slot))
+                .map(|slot| carry_over(&stream, &ring, slot))
                 .buffer_unordered(ON_THE_WAY);
             while let Some(is_new) = carried.try_next().await? {
                 if done % TOGETHER as u64 == 0 {
@@ -107,11 +124,25 @@ pub async fn copy_keys(
     Ok(copied)
 }
 
+/// Who keeps the key-encryption key of both sides.
+struct Keeper {
+    provider: Arc<dyn KeyProvider>,
+    rng: Arc<dyn Rng>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Keeper {
+    fn group(&self, directory: &Path) -> RingPlace {
+        RingPlace::new(directory, GROUP, Arc::clone(&self.provider))
+    }
+
+    fn rng(&self) -> Option<Arc<dyn Rng>> {
+        Some(Arc::clone(&self.rng))
+    }
+}
+
 /// Reads the id of a store and one slot per user.
-async fn read(
-    from: KeyPlace<'_>,
-    rng: &Arc<dyn Rng>,
-) -> Result<([u8; ID_LEN], Vec<Slot>), OpenError> {
+async fn read(from: KeyPlace<'_>, keeper: &Keeper) -> Result<([u8; ID_LEN], Vec<Slot>), OpenError> {
     match from {
         KeyPlace::Local(directory) => {
             let file = SlotFile::open(directory, false)?;
@@ -129,8 +160,9 @@ async fn read(
         }
         KeyPlace::Shared { directory, nats } => {
             let stream = KeyStream::of(nats).await?;
-            let (_, setup) = shared_kek(&stream, directory, Arc::clone(rng)).await?;
-            // The last message counts: after a key comes only what says that it was erased.
+            let place = keeper.group(directory);
+            let (_, setup) = shared_ring(&stream, directory, &place, None).await?;
+            // The last message counts: after a key comes only the same, wrapped anew, or what says that it was erased.
             let mut slots: HashMap<UserKey, Slot> = HashMap::new();
             let mut damage = None;
             read_all(&stream, |stored, _| match stored.slot {
@@ -154,14 +186,19 @@ const fn first_batch(slot: Slot) -> Slot {
 }
 
 /// Copies the files that are the same wherever users' keys are, and looks whether those that are there fit.
-fn carry_files(from: &Path, to: &Path, id: &[u8; ID_LEN]) -> Result<(), OpenError> {
+async fn carry_files(
+    from: &Path,
+    to: &Path,
+    id: &[u8; ID_LEN],
+    keeper: &Keeper,
+) -> Result<(), OpenError> {
     let missing = |directory: &Path| OpenError::Io {
         path: KEK.path(directory),
         source: std::io::ErrorKind::NotFound.into(),
     };
-    let kek = Kek::open(from, GROUP, None)?.ok_or_else(|| missing(from))?;
+    let kek = keeper.group(from).open(None).await?.ok_or_else(|| missing(from))?;
     let index_key = open_index_key(from, &kek, id)?;
-    let signing_key = open_signing_key(from, &kek)?;
+    let signing_keys = open_signing_keys(from, &kek)?;
     prepare_or_read(to)?;
     // In the order of the first start, and only beside files that are the same.
     let mut absent = Vec::new();
@@ -183,11 +220,23 @@ fn carry_files(from: &Path, to: &Path, id: &[u8; ID_LEN]) -> Result<(), OpenErro
         }
     }
     let foreign = |name: &str| OpenError::Foreign { path: to.join(name), kek: KEK.path(from) };
-    let own = Kek::open(to, GROUP, None)?.ok_or_else(|| missing(to))?;
+    let mut own = keeper.group(to).open(None).await?.ok_or_else(|| missing(to))?;
     if open_index_key(to, &own, id)?.expose() != index_key.expose() {
         return Err(foreign(INDEX_KEY.name));
     }
-    if open_signing_key(to, &own)?.kid() != signing_key.kid() {
+    // A side that was left behind when the key-encryption key was rotated would not open what is carried to it.
+    if !own.contains(&kek) {
+        if !kek.contains(&own) {
+            return Err(foreign(KEK.name));
+        }
+        let newer = fs::read(KEK.path(from)).map(Zeroizing::new);
+        let newer = newer.map_err(OpenError::io(KEK.path(from)))?;
+        frame::put(to, KEK.name, &newer).map_err(OpenError::io(KEK.path(to)))?;
+        own = keeper.group(to).open(None).await?.ok_or_else(|| missing(to))?;
+    }
+    let kept = open_signing_keys(to, &own)?;
+    let is_kept = |kid: &str| kept.iter().any(|key| key.key.kid() == kid);
+    if !signing_keys.iter().any(|key| is_kept(key.key.kid())) {
         return Err(foreign(ASSERTION_KEYS.name));
     }
     Ok(())
@@ -198,15 +247,15 @@ fn prepare_or_read(directory: &Path) -> Result<(), OpenError> {
     if present(directory, INDEX_KEY.name)?.is_some() { Ok(()) } else { prepare(directory) }
 }
 
-fn local_store(
+async fn local_store(
     directory: &Path,
     id: [u8; ID_LEN],
-    rng: Arc<dyn Rng>,
+    keeper: &Keeper,
 ) -> Result<KeyStore, OpenError> {
-    let kek = Kek::open(directory, OWNER, Some(Arc::clone(&rng)))?;
+    let place = RingPlace::new(directory, OWNER, Arc::clone(&keeper.provider));
     let path = KEK.path(directory);
     let missing = || OpenError::Io { path, source: std::io::ErrorKind::NotFound.into() };
-    let kek = kek.ok_or_else(missing)?;
+    let ring = place.open(keeper.rng()).await?.ok_or_else(missing)?;
     if present(directory, store::NAME)?.is_none() {
         SlotFile::create_as(directory, id)?;
     }
@@ -217,25 +266,25 @@ fn local_store(
             kek: KEK.path(directory),
         });
     }
-    KeyStore::open(file, Arc::new(kek), rng)
+    KeyStore::open(file, Arc::new(ring), Arc::clone(&keeper.rng))
 }
 
 async fn shared_stream(
     directory: &Path,
     nats: &Nats,
     id: [u8; ID_LEN],
-    rng: Arc<dyn Rng>,
-) -> Result<KeyStream, OpenError> {
+    keeper: &Keeper,
+) -> Result<(KeyStream, KeyRing), OpenError> {
     let stream = KeyStream::of(nats).await?;
-    if stream.setup().await?.is_none() {
-        let kek = Kek::open(directory, GROUP, Some(Arc::clone(&rng)))?;
-        if let Some(kek) = kek {
-            stream.make(&StreamSetup::new(id, &kek)?).await?;
-        }
+    let place = keeper.group(directory);
+    if stream.setup().await?.is_none()
+        && let Some(ring) = place.open(keeper.rng()).await?
+    {
+        stream.make(&StreamSetup::new(id, &ring, keeper.clock.now())?).await?;
     }
-    let (_, setup) = shared_kek(&stream, directory, rng).await?;
+    let (ring, setup) = shared_ring(&stream, directory, &place, keeper.rng()).await?;
     if setup.id != id {
         return Err(OpenError::Foreign { path: stream.place().into(), kek: KEK.path(directory) });
     }
-    Ok(stream)
+    Ok((stream, ring))
 }

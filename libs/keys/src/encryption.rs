@@ -10,10 +10,10 @@ use crate::VaultError;
 /// have room for exactly that.
 pub const WRAPPED_LEN: usize = 24 + 32 + 16;
 
-/// Wraps keys. One folder per provider.
+/// Wraps keys.
 ///
 /// Data keys are wrapped by a key in this process, so that no sign-in waits for the network. A provider that is a
-/// service (Vault Transit, AWS KMS) keeps that key wrapped in its turn, and unwraps it once per start.
+/// service ([`KeyProvider`](crate::KeyProvider)) keeps that key wrapped in its turn, and unwraps it once per start.
 pub trait KeyEncryption: Debug + Send + Sync {
     /// Wraps `key` so that it opens only with the same `associated`: [`WRAPPED_LEN`] bytes for a key of 32.
     ///

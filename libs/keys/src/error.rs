@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, io, path::PathBuf, sync::Arc};
 
+use crate::ProviderError;
+
 /// Why a vault does not seal, unseal or erase.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum VaultError {
@@ -118,6 +120,9 @@ pub enum OpenError {
     /// Keys that are kept elsewhere cannot be reached for now. Try again later.
     #[error("the keys are unavailable")]
     Unavailable(#[source] Arc<dyn Error + Send + Sync>),
+    /// The provider of the key-encryption key does not wrap or unwrap it.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
     /// What is stored is damaged: restore it from its backup.
     #[error("{0}; restore it from its backup")]
     Damaged(KeyProblem),

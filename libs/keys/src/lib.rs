@@ -13,6 +13,9 @@
 //! minute; and the journals of a cluster's servers hold an erased key until they are compacted. [`copy_keys`] carries an
 //! installation's keys from one to the other.
 //!
+//! The key-encryption key is a ring of versions, which a file keeps or a service ([`KeyProviderChoice`]). It is rotated
+//! while keys are used, and so are the keys that sign: [`KeyRotation`].
+//!
 //! ```no_run
 //! # use std::{path::Path, sync::Arc};
 //! # use countersign_core::{Rng, TenantId, UserId};
@@ -32,15 +35,26 @@ mod copy;
 mod encryption;
 mod error;
 mod frame;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod local_file;
+mod provider;
+mod ring;
+mod rotation;
 mod shared;
 mod store;
 mod vault;
 
-pub use assertion::{AssertionKey, SignError};
-pub use copy::{CopiedKeys, KeyPlace, copy_keys};
+pub use assertion::{AssertionAlgorithm, AssertionKey, AssertionKeys, PublishedKey, SignError};
+pub use copy::{CopiedKeys, KeyPlace, copy_keys, copy_keys_with};
 pub use encryption::{KeyEncryption, WRAPPED_LEN};
 pub use error::{KeyProblem, OpenError, VaultError};
-pub use local_file::{KeyReport, LocalKeys, verify};
-pub use shared::{SharedKeys, verify_shared};
+pub use local_file::{KeyReport, LocalKeys, verify, verify_with};
+pub use provider::{
+    AwsSettings, KeyProvider, KeyProviderChoice, KeySettings, ProviderError, ProviderKind,
+    VaultSettings,
+};
+pub use rotation::{AssertionRotation, KeyRotation, RotationError, RotationProgress};
+pub use shared::{SharedKeys, verify_shared, verify_shared_with};
 pub use vault::UserVault;

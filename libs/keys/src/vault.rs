@@ -28,7 +28,7 @@ enum Store {
     /// In a file of this process alone.
     Local(Arc<KeyStore>),
     /// In NATS.
-    Shared(Box<SharedStore>),
+    Shared(Arc<SharedStore>),
 }
 
 impl fmt::Debug for UserVault {
@@ -38,12 +38,12 @@ impl fmt::Debug for UserVault {
 }
 
 impl UserVault {
-    pub(crate) fn local(index_key: IndexKey, store: KeyStore, rng: Arc<dyn Rng>) -> Self {
-        Self::new(index_key, Store::Local(Arc::new(store)), rng)
+    pub(crate) fn local(index_key: IndexKey, store: Arc<KeyStore>, rng: Arc<dyn Rng>) -> Self {
+        Self::new(index_key, Store::Local(store), rng)
     }
 
-    pub(crate) fn shared(index_key: IndexKey, store: SharedStore, rng: Arc<dyn Rng>) -> Self {
-        Self::new(index_key, Store::Shared(Box::new(store)), rng)
+    pub(crate) fn shared(index_key: IndexKey, store: Arc<SharedStore>, rng: Arc<dyn Rng>) -> Self {
+        Self::new(index_key, Store::Shared(store), rng)
     }
 
     fn new(index_key: IndexKey, store: Store, rng: Arc<dyn Rng>) -> Self {
@@ -60,6 +60,12 @@ impl UserVault {
     #[must_use]
     pub fn request_digest(&self, method: &str, content: &[u8]) -> u64 {
         self.inner.index_key.request_digest(method, content)
+    }
+
+    /// Returns a tag that only processes of this installation can make, for a statement that comes back to us.
+    #[must_use]
+    pub fn tag(&self, purpose: &'static str, statement: &[u8]) -> [u8; 32] {
+        self.inner.index_key.tag(purpose, statement)
     }
 
     /// Seals `plaintext` as the `field` of a user. Makes the user's key if there is none, and then waits until it is on
@@ -136,6 +142,24 @@ impl UserVault {
                 .data_key
                 .open(&SealContext { tenant, user, field }, sealed)
                 .map_err(|error| VaultError::Damaged(Arc::new(error))),
+            Found::Erased | Found::Nothing => Err(VaultError::Erased),
+        }
+    }
+
+    /// Returns what stands for a value of a user where equal values must be told from others, and nothing more: the
+    /// value as the `field` of the user is not found out from it, and once the user is erased by nobody.
+    ///
+    /// # Errors
+    /// Says that the user's key is not there (any more), or that the keys cannot be read.
+    pub async fn name(
+        &self,
+        tenant: &TenantId,
+        user: UserKey,
+        field: &'static str,
+        value: &[u8],
+    ) -> Result<u64, VaultError> {
+        match self.find(tenant, user).await? {
+            Found::Key(key) => Ok(key.data_key.name(&SealContext { tenant, user, field }, value)),
             Found::Erased | Found::Nothing => Err(VaultError::Erased),
         }
     }

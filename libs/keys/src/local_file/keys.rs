@@ -2,38 +2,39 @@
 
 use std::{
     fmt,
-    fs::{self, DirBuilder, File},
+    fs::{self, DirBuilder},
     io,
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use countersign_core::{Rng, SecretBytes};
-use countersign_crypto::IndexKey;
+use countersign_core::{Clock, Rng};
 
-use super::kek::{KEK, Kek, OWNER};
+use super::wrapped::{
+    ASSERTION_KEYS, INDEX_KEY, create_index_key, create_signing_key, open_index_key,
+    open_signing_keys,
+};
 use crate::{
-    AssertionKey, KeyEncryption, KeyProblem, OpenError, UserVault, VaultError,
-    frame::{self, Kind},
+    AssertionKey, AssertionKeys, KeyProviderChoice, KeyRotation, OpenError, UserVault,
+    assertion::SystemClock,
+    frame,
+    ring::{KEK, KeyRing, OWNER, RingPlace, immediately},
+    rotation::{Parts, RotatedStore},
     store::{self, KeyStore, SlotFile},
 };
-
-pub(crate) const ASSERTION_KEYS: Kind =
-    Kind { name: "assertion-keys", magic: b"CSGN-SIG", format: 1 };
-pub(crate) const INDEX_KEY: Kind = Kind { name: "index-key", magic: b"CSGN-IDX", format: 1 };
-/// Names the algorithm of a signing key in the file.
-const ES256: u8 = 1;
 
 /// The keys of a directory.
 pub struct LocalKeys {
     vault: UserVault,
-    signing_key: Arc<AssertionKey>,
+    assertion_keys: AssertionKeys,
+    rotation: KeyRotation,
 }
 
 impl fmt::Debug for LocalKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalKeys").field("signing_key", &self.signing_key).finish_non_exhaustive()
+        let keys = &self.assertion_keys;
+        f.debug_struct("LocalKeys").field("assertion_keys", keys).finish_non_exhaustive()
     }
 }
 
@@ -44,23 +45,42 @@ impl LocalKeys {
     /// # Errors
     /// Says which file is missing, damaged, too new, open to others or from elsewhere, and what to do.
     pub fn open(directory: &Path, rng: Arc<dyn Rng>) -> Result<Self, OpenError> {
-        prepare(directory)?;
+        let place = RingPlace::local(directory, OWNER);
+        let ring = immediately(ring(directory, &place, &rng))?;
+        Self::under(directory, place, ring, rng, Arc::new(SystemClock))
+    }
+
+    /// Opens or makes the keys in `directory` as [`open`](Self::open) does, under a key-encryption key that `provider`
+    /// keeps. It is asked once, here, and again when the key-encryption key is rotated.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); and says that the provider is away, refuses, or is another than the one that keeps the key.
+    pub async fn open_with(
+        directory: &Path,
+        provider: &KeyProviderChoice,
+        rng: Arc<dyn Rng>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        let place = RingPlace::new(directory, OWNER, provider.provider(Arc::clone(&clock))?);
+        let ring = ring(directory, &place, &rng).await?;
+        let path = directory.to_owned();
+        let opened =
+            tokio::task::spawn_blocking(move || Self::under(&path, place, ring, rng, clock));
+        opened.await.unwrap_or_else(|error| {
+            Err(OpenError::Io { path: directory.to_owned(), source: io::Error::other(error) })
+        })
+    }
+
+    fn under(
+        directory: &Path,
+        place: RingPlace,
+        ring: KeyRing,
+        rng: Arc<dyn Rng>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        let ring = Arc::new(ring);
         let present = |name| present(directory, name);
         let complete = present(INDEX_KEY.name)?;
-        let after_kek = match (&complete, present(store::NAME)?) {
-            (Some(last), _) => Some(last.clone()),
-            (None, Some(store)) => Some(store),
-            (None, None) => present(ASSERTION_KEYS.name)?,
-        };
-        let kek = match Kek::open(directory, OWNER, Some(Arc::clone(&rng)))? {
-            Some(kek) => kek,
-            None => {
-                not_lost(&KEK.path(directory), after_kek)?;
-                Kek::create(directory, Arc::clone(&rng))?
-            }
-        };
-        let kek: Arc<dyn KeyEncryption> = Arc::new(kek);
-
         if present(store::NAME)?.is_none() {
             not_lost(&directory.join(store::NAME), complete.clone())?;
             SlotFile::create(directory, &*rng)?;
@@ -68,22 +88,33 @@ impl LocalKeys {
         let file = SlotFile::open(directory, true)?;
         if present(ASSERTION_KEYS.name)?.is_none() {
             not_lost(&ASSERTION_KEYS.path(directory), complete.clone())?;
-            create_signing_key(directory, &*kek)?;
+            create_signing_key(directory, &*ring)?;
         }
-        let signing_key = Arc::new(open_signing_key(directory, &*kek)?);
+        let signing_keys = open_signing_keys(directory, &*ring)?;
         // Before anything is changed in the store: does it belong to this key?
         let index_key =
-            complete.map(|_| open_index_key(directory, &*kek, file.id())).transpose()?;
-        let store = KeyStore::open(file, Arc::clone(&kek), Arc::clone(&rng))?;
+            complete.map(|_| open_index_key(directory, &*ring, file.id())).transpose()?;
+        let store = KeyStore::open(file, Arc::clone(&ring) as _, Arc::clone(&rng))?;
         let index_key = match index_key {
             Some(index_key) => index_key,
-            None if store.is_empty() => create_index_key(directory, &*kek, store.id(), &*rng)?,
+            None if store.is_empty() => create_index_key(directory, &*ring, store.id(), &*rng)?,
             None => {
                 let beside = directory.join(store::NAME);
                 return Err(OpenError::Missing { path: INDEX_KEY.path(directory), beside });
             }
         };
-        Ok(Self { vault: UserVault::local(index_key, store, rng), signing_key })
+        let assertion_keys = AssertionKeys::new(signing_keys, Arc::clone(&clock));
+        let store = Arc::new(store);
+        let rotation = KeyRotation::new(Parts {
+            directory: directory.to_owned(),
+            place: Arc::new(place),
+            ring,
+            store: RotatedStore::Local(Arc::clone(&store)),
+            assertion_keys: assertion_keys.clone(),
+            rng: Arc::clone(&rng),
+            clock,
+        });
+        Ok(Self { vault: UserVault::local(index_key, store, rng), assertion_keys, rotation })
     }
 
     /// Returns what seals users' values and erases users.
@@ -92,11 +123,44 @@ impl LocalKeys {
         self.vault.clone()
     }
 
-    /// Returns the key that signs statements of proofs.
+    /// Returns the keys that sign statements of proofs.
     #[must_use]
-    pub fn signing_key(&self) -> Arc<AssertionKey> {
-        Arc::clone(&self.signing_key)
+    pub fn assertion_keys(&self) -> AssertionKeys {
+        self.assertion_keys.clone()
     }
+
+    /// Returns the key that signs statements of proofs now. Whoever serves for long takes
+    /// [`assertion_keys`](Self::assertion_keys), which follows rotations.
+    ///
+    /// # Panics
+    /// Never: keys are not opened without one that signs.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "keys are not opened without one that signs")]
+    pub fn signing_key(&self) -> Arc<AssertionKey> {
+        self.assertion_keys.signing().expect("a key that signs")
+    }
+
+    /// Returns what rotates these keys.
+    #[must_use]
+    pub fn rotation(&self) -> KeyRotation {
+        self.rotation.clone()
+    }
+}
+
+/// Opens the key ring, or makes it at the first start.
+async fn ring(
+    directory: &Path,
+    place: &RingPlace,
+    rng: &Arc<dyn Rng>,
+) -> Result<KeyRing, OpenError> {
+    prepare(directory)?;
+    if let Some(ring) = place.open(Some(Arc::clone(rng))).await? {
+        return Ok(ring);
+    }
+    for name in [INDEX_KEY.name, store::NAME, ASSERTION_KEYS.name] {
+        not_lost(&KEK.path(directory), present(directory, name)?)?;
+    }
+    place.create(Arc::clone(rng)).await
 }
 
 /// Returns the path of a file if it is there.
@@ -134,99 +198,5 @@ pub(crate) fn not_lost(path: &Path, beside: Option<PathBuf>) -> Result<(), OpenE
     match beside {
         Some(beside) => Err(OpenError::Missing { path: path.to_owned(), beside }),
         None => Ok(()),
-    }
-}
-
-pub(crate) fn create_index_key(
-    directory: &Path,
-    kek: &dyn KeyEncryption,
-    store_id: &[u8],
-    rng: &dyn Rng,
-) -> Result<IndexKey, OpenError> {
-    let key = IndexKey::generate(rng);
-    write_wrapped(directory, INDEX_KEY, kek, store_id, key.expose())?;
-    Ok(key)
-}
-
-pub(crate) fn open_index_key(
-    directory: &Path,
-    kek: &dyn KeyEncryption,
-    store_id: &[u8],
-) -> Result<IndexKey, OpenError> {
-    let key = read_wrapped(directory, INDEX_KEY, kek, store_id)?;
-    let key = <[u8; 32]>::try_from(key.expose()).map_err(|_| {
-        let place = INDEX_KEY.path(directory);
-        OpenError::Damaged(KeyProblem::new(place.display().to_string(), "its key has not 32 bytes"))
-    })?;
-    Ok(IndexKey::from_bytes(key))
-}
-
-pub(crate) fn create_signing_key(
-    directory: &Path,
-    kek: &dyn KeyEncryption,
-) -> Result<(), OpenError> {
-    let path = ASSERTION_KEYS.path(directory);
-    let document = AssertionKey::generate().map_err(io::Error::other);
-    let document = document.map_err(OpenError::io(path))?;
-    let content = [&[ES256], document.expose()].concat();
-    write_wrapped(directory, ASSERTION_KEYS, kek, b"", SecretBytes::new(content).expose())
-}
-
-pub(crate) fn open_signing_key(
-    directory: &Path,
-    kek: &dyn KeyEncryption,
-) -> Result<AssertionKey, OpenError> {
-    let content = read_wrapped(directory, ASSERTION_KEYS, kek, b"")?;
-    let key = match content.expose().split_first() {
-        Some((&ES256, document)) => AssertionKey::from_pkcs8(document).ok(),
-        Some(_) | None => None,
-    };
-    key.ok_or_else(|| {
-        let place = ASSERTION_KEYS.path(directory);
-        OpenError::Damaged(KeyProblem::new(
-            place.display().to_string(),
-            "it holds no key for ES256",
-        ))
-    })
-}
-
-/// Returns what a file's content is bound to when it is wrapped.
-fn associated(kind: Kind, context: &[u8]) -> Vec<u8> {
-    [b"countersign ", kind.name.as_bytes(), b"\0", context].concat()
-}
-
-fn write_wrapped(
-    directory: &Path,
-    kind: Kind,
-    kek: &dyn KeyEncryption,
-    context: &[u8],
-    content: &[u8],
-) -> Result<(), OpenError> {
-    let wrapped = kek.wrap(&associated(kind, context), content);
-    let wrapped = wrapped.map_err(|error| unwrapping(directory, kind, error))?;
-    kind.write(directory, &wrapped)
-}
-
-fn read_wrapped(
-    directory: &Path,
-    kind: Kind,
-    kek: &dyn KeyEncryption,
-    context: &[u8],
-) -> Result<SecretBytes, OpenError> {
-    let path = kind.path(directory);
-    let file = File::open(&path).map_err(OpenError::io(&path))?;
-    let wrapped = kind.read(&path, &file)?;
-    kek.unwrap(&associated(kind, context), &wrapped)
-        .map_err(|error| unwrapping(directory, kind, error))
-}
-
-fn unwrapping(directory: &Path, kind: Kind, error: VaultError) -> OpenError {
-    let path = kind.path(directory);
-    match error {
-        // The file's own checksum is right: it is the keys that do not fit.
-        VaultError::Damaged(_) | VaultError::Erased => {
-            OpenError::Foreign { path, kek: KEK.path(directory) }
-        }
-        VaultError::Unavailable(source) => OpenError::Io { path, source: io::Error::other(source) },
     }
 }

@@ -1,13 +1,13 @@
 //! Reading all keys again: is each what was written, and does it open?
 
-use std::{collections::HashSet, fs, path::Path};
+use std::{collections::HashSet, fs, path::Path, sync::Arc};
 
-use super::{
-    kek::{KEK, Kek, OWNER},
-    keys::{open_index_key, open_signing_key},
-};
+use countersign_core::Clock;
+
+use super::wrapped::{open_index_key, open_signing_keys};
 use crate::{
-    KeyEncryption as _, KeyProblem, OpenError,
+    KeyEncryption as _, KeyProblem, KeyProviderChoice, OpenError,
+    ring::{KEK, KeyRing, OWNER, RingPlace, immediately},
     store::{Content, SlotFile, survey},
 };
 
@@ -23,7 +23,8 @@ pub struct KeyReport {
     pub keys: u64,
     /// Users who were erased.
     pub erased: u64,
-    /// How many of them have bytes of their key left, which the next start wipes.
+    /// How many users have bytes of a key left that was erased or wrapped anew; the next start, or the next rotation, wipes
+    /// them.
     pub unwiped: u64,
     /// Bytes of keys that were being made when the process was killed, which the next start cuts. Nothing was sealed
     /// under them.
@@ -35,11 +36,11 @@ pub struct KeyReport {
 /// Says what is wrong with the keys that are no user's.
 pub(crate) fn other_problems(
     directory: &Path,
-    kek: &Kek,
+    kek: &KeyRing,
     store_id: &[u8],
 ) -> impl Iterator<Item = KeyProblem> {
     let others =
-        [open_index_key(directory, kek, store_id).err(), open_signing_key(directory, kek).err()];
+        [open_index_key(directory, kek, store_id).err(), open_signing_keys(directory, kek).err()];
     others.into_iter().flatten().map(|error| {
         if let OpenError::Damaged(problem) = error {
             problem
@@ -54,18 +55,43 @@ pub(crate) fn other_problems(
 ///
 /// # Errors
 /// Says that the key-encryption key or the store cannot be opened at all.
-pub fn verify(
+pub fn verify(directory: &Path, progress: impl FnMut(u64, u64)) -> Result<KeyReport, OpenError> {
+    let ring = immediately(opened(directory, RingPlace::local(directory, OWNER)))?;
+    verify_under(directory, &ring, progress)
+}
+
+/// As [`verify`], under a key-encryption key that `provider` keeps.
+///
+/// # Errors
+/// As [`verify`]; and says that the provider is away, refuses, or is another than the one that keeps the key.
+pub async fn verify_with(
     directory: &Path,
-    mut progress: impl FnMut(u64, u64),
+    provider: &KeyProviderChoice,
+    clock: Arc<dyn Clock>,
+    progress: impl FnMut(u64, u64),
 ) -> Result<KeyReport, OpenError> {
+    let place = RingPlace::new(directory, OWNER, provider.provider(clock)?);
+    let ring = opened(directory, place).await?;
+    verify_under(directory, &ring, progress)
+}
+
+async fn opened(directory: &Path, place: RingPlace) -> Result<KeyRing, OpenError> {
     fs::metadata(directory).map_err(OpenError::io(directory))?;
-    let kek = Kek::open(directory, OWNER, None)?.ok_or_else(|| {
+    place.open(None).await?.ok_or_else(|| {
         let source = std::io::ErrorKind::NotFound.into();
         OpenError::Io { path: KEK.path(directory), source }
-    })?;
+    })
+}
+
+fn verify_under(
+    directory: &Path,
+    kek: &KeyRing,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<KeyReport, OpenError> {
     let file = SlotFile::open(directory, false)?;
     let mut report = KeyReport::default();
-    report.problems.extend(other_problems(directory, &kek, file.id()));
+    report.problems.extend(other_problems(directory, kek, file.id()));
+    report.unwiped += file.unfinished_rewraps() as u64;
     let mut users = HashSet::new();
     let extent = survey(&file, |number, count, slot| {
         if number.is_multiple_of(PROGRESS_INTERVAL) {

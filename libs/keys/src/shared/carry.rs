@@ -8,12 +8,17 @@ use super::{
 };
 use crate::{
     VaultError,
-    store::{Content, OTHER_TENANT, Slot},
+    ring::KeyRing,
+    store::{Content, OTHER_TENANT, Slot, same_key},
 };
 
 /// Carries a user's slot over, and returns whether that changed anything. One that says that the user was erased counts
 /// for more than a key.
-pub(crate) async fn carry_over(stream: &KeyStream, slot: &Slot) -> Result<bool, VaultError> {
+pub(crate) async fn carry_over(
+    stream: &KeyStream,
+    ring: &KeyRing,
+    slot: &Slot,
+) -> Result<bool, VaultError> {
     let mut last_error = None;
     for tried in 0..erase::TRIES {
         match stream.put(slot, 0).await? {
@@ -33,7 +38,7 @@ pub(crate) async fn carry_over(stream: &KeyStream, slot: &Slot) -> Result<bool, 
                     };
                     erase::remove_before(stream, slot.user, marker).await.map(|()| true)
                 }
-                (Content::Key(ours), Content::Key(theirs)) if ours != theirs => {
+                (Content::Key(_), Content::Key(_)) if !same_key(ring, slot, &found) => {
                     Err(there.damaged("its key is another than the one to be copied"))
                 }
                 (Content::Key(_), _) | (Content::Erased { .. }, Content::Erased { .. }) => {

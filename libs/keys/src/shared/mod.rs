@@ -24,9 +24,11 @@ mod erase;
 mod follower;
 mod kept;
 mod keys;
+mod rewrap;
 mod setup;
 mod stream;
 mod verify;
+mod watch;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -37,15 +39,17 @@ use tokio::time::{Instant, sleep, timeout};
 
 pub(crate) use carry::carry_over;
 pub use keys::SharedKeys;
-pub(crate) use keys::shared_kek;
+pub(crate) use keys::shared_ring;
 pub(crate) use setup::StreamSetup;
 pub(crate) use stream::KeyStream;
 use stream::Put;
 pub(crate) use verify::read_all;
-pub use verify::verify_shared;
+pub use verify::{verify_shared, verify_shared_with};
+use watch::Standing;
 
 use crate::{
-    KeyEncryption, VaultError, WRAPPED_LEN,
+    KeyEncryption as _, VaultError, WRAPPED_LEN,
+    ring::KeyRing,
     store::{Content, Found, OTHER_TENANT, OwnedKey, Owner, Slot},
 };
 use follower::Follower;
@@ -57,7 +61,8 @@ const LONGEST: Duration = Duration::from_secs(3);
 /// The data-key store in NATS.
 pub(crate) struct SharedStore {
     stream: KeyStream,
-    encryption: Arc<dyn KeyEncryption>,
+    ring: Arc<KeyRing>,
+    standing: Standing,
     rng: Arc<dyn Rng>,
     kept: Arc<Kept>,
     _follower: Follower,
@@ -73,14 +78,15 @@ impl SharedStore {
     /// Opens a stream that is there, and follows it from here on.
     pub(crate) async fn open(
         stream: KeyStream,
-        encryption: Arc<dyn KeyEncryption>,
+        ring: Arc<KeyRing>,
+        standing: Standing,
         rng: Arc<dyn Rng>,
     ) -> Result<Self, VaultError> {
         let now = Instant::now();
         let kept = Arc::new(Kept::new(now));
         let seen = within(stream.end()).await?;
         let follower = follower::start(stream.clone(), Arc::clone(&kept), seen);
-        Ok(Self { stream, encryption, rng, kept, _follower: follower })
+        Ok(Self { stream, ring, standing, rng, kept, _follower: follower })
     }
 
     /// Finds a user's key in memory.
@@ -140,7 +146,12 @@ impl SharedStore {
             Content::Key(_) if slot.owner != owner => return Err(stored.damaged(OTHER_TENANT)),
             Content::Key(wrapped) => wrapped,
         };
-        let unwrapped = self.encryption.unwrap(&owner.associated(user), &wrapped);
+        let associated = owner.associated(user);
+        let mut unwrapped = self.ring.unwrap(&associated, &wrapped);
+        // It may be under a version that came into the ring after it was read here.
+        if matches!(unwrapped, Err(VaultError::Damaged(_))) && self.standing.look_again().await {
+            unwrapped = self.ring.unwrap(&associated, &wrapped);
+        }
         let unwrapped = unwrapped.map_err(|error| match error {
             VaultError::Damaged(_) => {
                 stored.damaged("its key does not open under the key-encryption key")
@@ -162,9 +173,10 @@ impl SharedStore {
         user: UserKey,
     ) -> Result<Result<Arc<OwnedKey>, Option<NatsAway>>, VaultError> {
         let begun = self.kept.begin();
+        self.standing.may_wrap().await?;
         let owner = Owner::of(tenant);
         let data_key = DataKey::generate(&*self.rng);
-        let wrapped = self.encryption.wrap(&owner.associated(user), data_key.expose())?;
+        let wrapped = self.ring.wrap(&owner.associated(user), data_key.expose())?;
         let wrapped = <[u8; WRAPPED_LEN]>::try_from(wrapped).map_err(|wrapped| {
             let what = format!("it has {} bytes instead of {WRAPPED_LEN}", wrapped.len());
             VaultError::damaged("a wrapped key", what)

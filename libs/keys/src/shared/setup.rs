@@ -7,43 +7,70 @@ use async_nats::jetstream::{
     context::{CreateStreamErrorKind, GetStreamErrorKind},
     stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
 };
+use countersign_core::Timestamp;
 use countersign_nats::NatsAway;
 use data_encoding::HEXLOWER;
 
 use super::stream::KeyStream;
-use crate::{KeyEncryption, KeyProblem, OpenError, local_file::KEK, store::ID_LEN};
+use crate::{
+    KeyEncryption, KeyProblem, OpenError,
+    ring::{KEK, KeyRing},
+    store::ID_LEN,
+};
 
 /// Metadata: the random id of the store.
 const ID: &str = "countersign-keys-id";
 /// Metadata: the id, wrapped, so that only who has the key-encryption key takes the stream for its own.
 const PROOF: &str = "countersign-keys-proof";
 const PROOF_FOR: &[u8] = b"countersign keys stream\0";
+/// Metadata: since when the version of the key-encryption key that wraps the proof wraps keys, in seconds since 1970.
+const SINCE: &str = "countersign-keys-since";
 
 /// Whose the stream is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StreamSetup {
     pub(crate) id: [u8; ID_LEN],
+    /// The version that wraps it is the one under which all replicas wrap keys.
     proof: Vec<u8>,
+    pub(crate) since: Timestamp,
 }
 
 impl StreamSetup {
-    pub(crate) fn new(id: [u8; ID_LEN], kek: &dyn KeyEncryption) -> Result<Self, OpenError> {
-        Ok(Self { id, proof: kek.wrap(PROOF_FOR, &id)? })
+    pub(crate) fn new(
+        id: [u8; ID_LEN],
+        kek: &dyn KeyEncryption,
+        since: Timestamp,
+    ) -> Result<Self, OpenError> {
+        Ok(Self { id, proof: kek.wrap(PROOF_FOR, &id)?, since })
     }
 
-    /// Looks whether the stream belongs to the key-encryption key in `directory`.
+    /// Returns the version of the ring that wraps keys in the stream; `None` if the stream belongs to another ring.
+    pub(crate) fn wrapping(&self, ring: &KeyRing) -> Option<u32> {
+        let (version, id) = ring.unwrap_and_tell(PROOF_FOR, &self.proof).ok()?;
+        (id.expose() == self.id).then_some(version)
+    }
+
+    /// Looks whether the stream belongs to the ring in `directory`, and lets that version of it wrap that wraps there.
     pub(crate) fn check(
         &self,
         stream: &KeyStream,
         directory: &Path,
-        kek: &dyn KeyEncryption,
-    ) -> Result<(), OpenError> {
-        match kek.unwrap(PROOF_FOR, &self.proof) {
-            Ok(id) if id.expose() == self.id => Ok(()),
-            Ok(_) | Err(_) => {
-                Err(OpenError::Foreign { path: stream.place().into(), kek: KEK.path(directory) })
-            }
-        }
+        ring: &KeyRing,
+    ) -> Result<u32, OpenError> {
+        let version = self.wrapping(ring).ok_or_else(|| OpenError::Foreign {
+            path: stream.place().into(),
+            kek: KEK.path(directory),
+        })?;
+        ring.wrap_under(version);
+        Ok(version)
+    }
+
+    fn metadata(&self) -> [(String, String); 3] {
+        [
+            (ID.to_owned(), HEXLOWER.encode(&self.id)),
+            (PROOF.to_owned(), HEXLOWER.encode(&self.proof)),
+            (SINCE.to_owned(), self.since.unix_seconds().to_string()),
+        ]
     }
 }
 
@@ -69,10 +96,7 @@ impl KeyStream {
             deny_delete: false,
             deny_purge: true,
             allow_direct: false,
-            metadata: HashMap::from([
-                (ID.to_owned(), HEXLOWER.encode(&setup.id)),
-                (PROOF.to_owned(), HEXLOWER.encode(&setup.proof)),
-            ]),
+            metadata: HashMap::from(setup.metadata()),
             ..Config::default()
         }
     }
@@ -100,7 +124,10 @@ impl KeyStream {
         let bytes = |name| HEXLOWER.decode(config.metadata.get(name)?.as_bytes()).ok();
         let setup = (|| {
             let id = <[u8; ID_LEN]>::try_from(bytes(ID)?).ok()?;
-            Some(StreamSetup { id, proof: bytes(PROOF)? })
+            // Streams of releases that did not rotate have no such time.
+            let since = config.metadata.get(SINCE).map_or(Some(0), |since| since.parse().ok())?;
+            let since = Timestamp::from_unix_seconds(since);
+            Some(StreamSetup { id, proof: bytes(PROOF)?, since })
         })();
         setup.map(Some).ok_or_else(|| damaged("its metadata do not say whose it is"))
     }
@@ -122,6 +149,18 @@ impl KeyStream {
                 }
             }
         }
+    }
+
+    /// Makes known to all replicas which version wraps from here on.
+    pub(crate) async fn update(&self, setup: &StreamSetup) -> Result<(), OpenError> {
+        self.ready().await?;
+        let unavailable = |error: String| OpenError::Unavailable(Arc::new(NatsAway::new(error)));
+        let found = self.nats.jetstream().get_stream(&self.name).await;
+        let found = found.map_err(|error| unavailable(error.to_string()))?;
+        let mut config = found.cached_info().config.clone();
+        config.metadata.extend(setup.metadata());
+        let updated = self.nats.jetstream().update_stream(config).await;
+        updated.map(drop).map_err(|error| unavailable(error.to_string()))
     }
 
     /// Returns whether no user ever had a key.

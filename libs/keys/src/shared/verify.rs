@@ -1,30 +1,24 @@
 //! Reading all shared keys again: is each what was written, and does it open?
 
-use std::{collections::HashSet, path::Path, sync::Arc, time::Duration};
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
-use countersign_core::{Rng, UserKey};
+use countersign_core::{Clock, SecretBytes, UserKey};
 use countersign_nats::{Nats, NatsAway};
 use tokio::time::timeout;
 
 use super::{
-    keys::shared_kek,
+    keys::shared_ring,
     stream::{KeyStream, Stored},
 };
 use crate::{
-    KeyEncryption as _, KeyReport, OpenError, VaultError,
+    KeyProviderChoice, KeyReport, OpenError, VaultError,
     local_file::{MAX_PROBLEMS, PROGRESS_INTERVAL, other_problems},
-    store::Content,
+    ring::{GROUP, KeyRing, RingPlace},
+    store::{Content, Slot},
 };
 
 /// How long the next message of many may take.
 const NEXT: Duration = Duration::from_secs(5);
-
-/// Draws nothing, where nothing is wrapped.
-struct Nothing;
-
-impl Rng for Nothing {
-    fn fill(&self, _: &mut [u8]) {}
-}
 
 /// Reads every key of the stream again: its checksum, and that it opens under the key-encryption key. Changes nothing.
 /// Tells `progress` how many of how many messages are done.
@@ -34,38 +28,44 @@ impl Rng for Nothing {
 pub async fn verify_shared(
     directory: &Path,
     nats: &Nats,
+    progress: impl FnMut(u64, u64),
+) -> Result<KeyReport, OpenError> {
+    verify_under(directory, nats, &RingPlace::local(directory, GROUP), progress).await
+}
+
+/// As [`verify_shared`], under a key-encryption key that `provider` keeps.
+///
+/// # Errors
+/// As [`verify_shared`]; and says that the provider is away, refuses, or is another than the one that keeps the key.
+pub async fn verify_shared_with(
+    directory: &Path,
+    nats: &Nats,
+    provider: &KeyProviderChoice,
+    clock: Arc<dyn Clock>,
+    progress: impl FnMut(u64, u64),
+) -> Result<KeyReport, OpenError> {
+    let place = RingPlace::new(directory, GROUP, provider.provider(clock)?);
+    verify_under(directory, nats, &place, progress).await
+}
+
+async fn verify_under(
+    directory: &Path,
+    nats: &Nats,
+    place: &RingPlace,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<KeyReport, OpenError> {
     let stream = KeyStream::of(nats).await?;
-    let (kek, setup) = shared_kek(&stream, directory, Arc::new(Nothing)).await?;
+    let (ring, setup) = shared_ring(&stream, directory, place, None).await?;
     let mut report = KeyReport::default();
-    report.problems.extend(other_problems(directory, &kek, &setup.id));
-    let mut users: HashSet<UserKey> = HashSet::new();
+    report.problems.extend(other_problems(directory, &ring, &setup.id));
+    let mut seen = Seen::default();
     let mut done = 0;
     let end = read_all(&stream, |stored, end| {
         if done % u64::from(PROGRESS_INTERVAL) == 0 {
             progress(stored.sequence.min(done), end);
         }
         done += 1;
-        let outcome = stored.slot.and_then(|slot| {
-            let is_first = users.insert(slot.user);
-            match slot.content {
-                Content::Key(_) if !is_first => {
-                    return Err("its user has another message before it");
-                }
-                Content::Key(wrapped) => {
-                    let opened = kek.unwrap(&slot.owner.associated(slot.user), &wrapped);
-                    opened.map_err(|_| "its key does not open under the key-encryption key")?;
-                    report.keys += 1;
-                }
-                Content::Erased { .. } => {
-                    report.erased += 1;
-                    report.unwiped += u64::from(!is_first);
-                    report.keys -= u64::from(!is_first).min(report.keys);
-                }
-            }
-            Ok(())
-        });
+        let outcome = stored.slot.and_then(|slot| seen.note(&slot, &ring, &mut report));
         if let Err(what) = outcome
             && report.problems.len() < MAX_PROBLEMS
         {
@@ -75,6 +75,42 @@ pub async fn verify_shared(
     .await?;
     progress(end, end);
     Ok(report)
+}
+
+/// What was read of each user before: the version that wraps the key, and a hash of the key; nothing once erased.
+#[derive(Default)]
+struct Seen(HashMap<UserKey, Option<(u32, [u8; 32])>>);
+
+impl Seen {
+    fn note(
+        &mut self,
+        slot: &Slot,
+        ring: &KeyRing,
+        report: &mut KeyReport,
+    ) -> Result<(), &'static str> {
+        let Content::Key(wrapped) = slot.content else {
+            let before = self.0.insert(slot.user, None);
+            report.erased += 1;
+            report.unwiped += u64::from(before.is_some());
+            report.keys -= u64::from(before.flatten().is_some()).min(report.keys);
+            return Ok(());
+        };
+        let opened = ring.unwrap_and_tell(&slot.owner.associated(slot.user), &wrapped);
+        let (version, key) =
+            opened.map_err(|_| "its key does not open under the key-encryption key")?;
+        let key = hash(&key);
+        match self.0.insert(slot.user, Some((version, key))) {
+            None => report.keys += 1,
+            // Wrapped anew, and the older message is still to be removed.
+            Some(Some((other, same))) if other != version && same == key => report.unwiped += 1,
+            Some(_) => return Err("its user has another message before it"),
+        }
+        Ok(())
+    }
+}
+
+fn hash(key: &SecretBytes) -> [u8; 32] {
+    countersign_crypto::sha256(key.expose())
 }
 
 /// Shows `seen` every message that is there now, and the sequence of the last one, which is returned.

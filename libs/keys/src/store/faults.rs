@@ -12,9 +12,17 @@ use parking_lot::Mutex;
 /// What the disk was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
-    Write { at: u64, bytes: Vec<u8> },
+    Write {
+        at: u64,
+        bytes: Vec<u8>,
+    },
     Cut,
     Sync,
+    /// A write at the beginning of the journal.
+    Journal {
+        bytes: Vec<u8>,
+    },
+    JournalSync,
 }
 
 /// Which operations fail, and which there were.
@@ -84,12 +92,31 @@ impl Faults {
         bytes: &'a [u8],
         at: u64,
     ) -> io::Result<&'a [u8]> {
-        match self.strike(Operation::Write { at, bytes: bytes.to_vec() }) {
+        self.halve(Operation::Write { at, bytes: bytes.to_vec() }, file, bytes, at)
+    }
+
+    /// As [`before_write`](Self::before_write), for the journal.
+    pub(crate) fn before_journal<'a>(&self, file: &File, bytes: &'a [u8]) -> io::Result<&'a [u8]> {
+        self.halve(Operation::Journal { bytes: bytes.to_vec() }, file, bytes, 0)
+    }
+
+    fn halve<'a>(
+        &self,
+        operation: Operation,
+        file: &File,
+        bytes: &'a [u8],
+        at: u64,
+    ) -> io::Result<&'a [u8]> {
+        match self.strike(operation) {
             None => return Ok(bytes),
             Some(Strike::First) => file.write_all_at(&bytes[..bytes.len() / 2], at)?,
             Some(Strike::Again) => {}
         }
         Err(io::ErrorKind::StorageFull.into())
+    }
+
+    pub(crate) fn before_journal_sync(&self) -> io::Result<()> {
+        self.refuse(Operation::JournalSync)
     }
 
     pub(crate) fn before_sync(&self) -> io::Result<()> {

@@ -9,7 +9,10 @@ use std::{
 
 use countersign_core::Rng;
 
-use super::slot::{ERASED, SLOT_LEN, STATE_AT, Slot};
+use super::{
+    journal::{Journal, KEPT_LEN},
+    slot::{ERASED, SLOT_LEN, STATE_AT, Slot},
+};
 use crate::{KeyProblem, OpenError, frame};
 
 pub(crate) const NAME: &str = "data-keys";
@@ -26,6 +29,7 @@ pub(crate) struct SlotFile {
     file: File,
     path: PathBuf,
     id: [u8; ID_LEN],
+    pub(super) journal: Journal,
     #[cfg(test)]
     pub(crate) faults: super::faults::Faults,
 }
@@ -60,7 +64,9 @@ impl SlotFile {
             outcome => outcome.map_err(OpenError::io(&path))?,
         }
         let id = read_header(&path, &header)?;
+        let journal = Journal::open(directory, writable, &id).map_err(OpenError::io(&path))?;
         Ok(Self {
+            journal,
             file,
             path,
             id,
@@ -89,7 +95,27 @@ impl SlotFile {
 
     /// Reads slots from `first` on.
     pub(crate) fn read(&self, first: u32, bytes: &mut [u8]) -> io::Result<()> {
-        self.file.read_exact_at(bytes, offset(first))
+        self.journal.over(first, bytes, |bytes| self.file.read_exact_at(bytes, offset(first)))
+    }
+
+    /// Reads what stays as it is in a slot when its key is wrapped anew.
+    pub(super) fn read_kept(&self, slot: u32, bytes: &mut [u8; KEPT_LEN]) -> io::Result<()> {
+        self.file.read_exact_at(bytes, offset(slot))
+    }
+
+    /// Writes a wrapped key and its checksum into a slot.
+    pub(super) fn write_key(&self, slot: u32, bytes: &[u8]) -> io::Result<()> {
+        self.write(bytes, offset(slot) + KEPT_LEN as u64)
+    }
+
+    /// Writes the beginning of the journal, and waits until it is on disk.
+    pub(super) fn journal_bytes(&self, file: &File, bytes: &[u8]) -> io::Result<()> {
+        #[cfg(test)]
+        let bytes = self.faults.before_journal(file, bytes)?;
+        file.write_all_at(bytes, 0)?;
+        #[cfg(test)]
+        self.faults.before_journal_sync()?;
+        file.sync_data()
     }
 
     /// Writes slots from `first` on, at the end of the file, and waits until they are on disk.

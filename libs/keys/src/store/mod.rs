@@ -15,7 +15,9 @@ mod carry;
 #[cfg(test)]
 mod faults;
 mod file;
+mod journal;
 mod queue;
+mod rewrap;
 mod slot;
 mod survey;
 #[cfg(test)]
@@ -28,8 +30,10 @@ use countersign_crypto::DataKey;
 use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
 
+pub(crate) use carry::same_key;
 pub(crate) use file::{ID_LEN, NAME, SlotFile, new_id};
 use queue::{NewSlot, Queue};
+pub(crate) use rewrap::rewrapped;
 use slot::Unreadable;
 pub(crate) use slot::{Content, Owner, SLOT_LEN, Slot};
 pub(crate) use survey::{Extent, survey};
@@ -78,8 +82,10 @@ pub(crate) struct KeyStore {
     cache: Cache<UserKey, Arc<OwnedKey>>,
     queue: Queue,
     end: Mutex<End>,
-    /// Held by whoever erases: two at the same slot would read each other's half-written bytes.
+    /// Held by whoever erases or wraps anew: two at the same slot would read each other's half-written bytes.
     erasing: Mutex<()>,
+    /// Shared by whoever makes a key, from wrapping it until it can be found.
+    creating: RwLock<()>,
 }
 
 /// Where the next slot goes. Only the queue's one writer locks it.
@@ -102,6 +108,8 @@ impl KeyStore {
         encryption: Arc<dyn KeyEncryption>,
         rng: Arc<dyn Rng>,
     ) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Io { path: file.path().to_owned(), source };
+        file.remove_journal().map_err(failed)?;
         let mut index = HashMap::new();
         let mut unwiped = Vec::new();
         let Extent { slots, torn } = survey(&file, |number, _, slot| {
@@ -121,7 +129,6 @@ impl KeyStore {
                 Some(_) => Err(damaged("its user has another slot before it")),
             }
         })?;
-        let failed = |source| OpenError::Io { path: file.path().to_owned(), source };
         if torn > 0 {
             tracing::warn!(path = %file.path().display(), slots, bytes = torn, "cutting the torn end of the data keys");
             file.cut(slots).and_then(|()| file.sync()).map_err(failed)?;
@@ -142,11 +149,12 @@ impl KeyStore {
             queue: Queue::default(),
             end: Mutex::new(End { slots, has_remains: false }),
             erasing: Mutex::new(()),
+            creating: RwLock::new(()),
         })
     }
 
     /// Returns the random id of the store.
-    pub(crate) fn id(&self) -> &[u8] {
+    pub(crate) const fn id(&self) -> &[u8; ID_LEN] {
         self.file.id()
     }
 
@@ -220,6 +228,7 @@ impl KeyStore {
     pub(crate) fn create(&self, tenant: &TenantId, user: UserKey) -> Result<(), VaultError> {
         let owner = Owner::of(tenant);
         let key = DataKey::generate(&*self.rng);
+        let _creating = self.creating.read();
         let wrapped = self.encryption.wrap(&owner.associated(user), key.expose())?;
         let wrapped = <[u8; WRAPPED_LEN]>::try_from(wrapped).map_err(|wrapped| {
             let what = format!("it has {} bytes instead of {WRAPPED_LEN}", wrapped.len());
@@ -232,6 +241,8 @@ impl KeyStore {
     pub(crate) fn erase(&self, tenant: &TenantId, user: UserKey) -> Result<(), VaultError> {
         let owner = Owner::of(tenant);
         let _alone = self.erasing.lock();
+        // Nothing of the key may be left in the journal, nor come back from it.
+        self.file.complete_rewrap().map_err(VaultError::unavailable)?;
         loop {
             let place = self.index.read().get(&user).copied();
             match place {
@@ -308,5 +319,13 @@ impl KeyStore {
             index.insert(slot.user, place);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+impl KeyStore {
+    /// Lets the `nth` operation of the disk from now fail and everything after it.
+    pub(crate) fn fail_at(&self, nth: u64) {
+        self.file.faults.die_at(nth);
     }
 }

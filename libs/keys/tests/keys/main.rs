@@ -7,8 +7,11 @@
     reason = "a failed test says so by panicking"
 )]
 
+mod assertions;
 mod first_start;
 mod model;
+mod providers;
+mod rotation;
 mod shared;
 mod support;
 mod vault;

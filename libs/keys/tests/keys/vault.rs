@@ -69,6 +69,21 @@ async fn after_a_user_is_erased_nothing_is_sealed_or_unsealed() {
 }
 
 #[tokio::test]
+async fn a_value_is_named_the_same_by_everyone_who_has_the_keys_until_the_user_is_erased() {
+    let keys = Keys::none();
+    let (vault, alice, _) = vault_with_user(&keys, "alice").await;
+    let (_, bob, _) = vault_with_user(&keys, "bob").await;
+    let vaults = [vault, keys.open().vault()];
+    let named = async |vault: &UserVault, user| vault.name(&keys.acme, user, "source", b"7").await;
+    let name = named(&vaults[0], alice).await.unwrap();
+    assert_eq!(named(&vaults[1], alice).await.unwrap(), name);
+    assert_ne!(named(&vaults[1], bob).await.unwrap(), name);
+    vaults[1].erase(&keys.acme, alice).await.unwrap();
+    let outcome = named(&vaults[1], alice).await;
+    assert!(matches!(outcome, Err(VaultError::Erased)), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn a_user_who_never_had_a_key_can_be_erased() {
     let keys = Keys::none();
     let vault = keys.open().vault();

@@ -55,6 +55,9 @@ fn whatever_reaches_the_disk_before_the_power_goes_what_was_promised_holds() {
                 }
             }
             Operation::Cut => panic!("nothing failed, so nothing is cut"),
+            Operation::Journal { .. } | Operation::JournalSync => {
+                panic!("nothing is wrapped anew")
+            }
         }
         let most = unsynced.map_or(0, |(_, bytes)| bytes.len());
         for length in 0..=most {

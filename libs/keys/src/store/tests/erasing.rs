@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::*;
 
 /// Returns whether any 16 bytes of `secret` in a row are in any file of `directory`.
-fn any_trace(directory: &Path, secret: &[u8]) -> bool {
+pub(super) fn any_trace(directory: &Path, secret: &[u8]) -> bool {
     fs::read_dir(directory).unwrap().any(|entry| {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
         secret.windows(16).any(|part| bytes.windows(16).any(|found| found == part))
@@ -13,7 +13,7 @@ fn any_trace(directory: &Path, secret: &[u8]) -> bool {
 }
 
 /// Returns the wrapped key in a slot.
-fn wrapped(file: &[u8], slot: usize) -> Vec<u8> {
+pub(super) fn wrapped(file: &[u8], slot: usize) -> Vec<u8> {
     let at = 128 * (slot + 1) + 44;
     file[at..at + 72].to_vec()
 }

@@ -4,6 +4,7 @@ mod concurrent;
 mod crash;
 mod damage;
 mod erasing;
+mod rewrap;
 
 use std::{
     fs,
@@ -20,7 +21,7 @@ use countersign_crypto::DataKey;
 use tempfile::TempDir;
 
 use super::{Content, Found, KeyStore, NAME, NewSlot, Owner, Slot, SlotFile, queue};
-use crate::{KeyEncryption, OpenError, VaultError, local_file::Kek};
+use crate::{KeyEncryption, OpenError, VaultError, ring::KeyRing};
 
 /// Bytes that never repeat.
 #[derive(Debug, Default)]
@@ -47,7 +48,7 @@ struct Fixture {
 impl Fixture {
     fn new() -> Self {
         let rng = Arc::new(Drawn::default());
-        let kek = Kek::new(DataKey::from_bytes([1; 32]), Some(Arc::clone(&rng) as Arc<dyn Rng>));
+        let kek = KeyRing::of(DataKey::from_bytes([1; 32]), Some(Arc::clone(&rng) as Arc<dyn Rng>));
         let directory = tempfile::tempdir().unwrap();
         SlotFile::create(directory.path(), &*rng).unwrap();
         let tenant = TenantId::parse("acme").unwrap();

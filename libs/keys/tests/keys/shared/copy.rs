@@ -154,3 +154,28 @@ async fn two_keys_for_one_user_are_an_error_and_neither_is_lost() {
     }
     assert_eq!((world.keys.files(), world.message(1).await.unwrap().payload), before);
 }
+
+#[tokio::test]
+async fn a_side_that_was_left_behind_by_a_rotation_is_given_the_newer_ring() {
+    let world = World::none().await;
+    let old = Keys::elsewhere();
+    let opened = old.open();
+    let sealed = some(&opened.vault(), &old).await;
+    drop(opened);
+    let (local, directory) = (old.directory(), world.directory());
+    let back = KeyPlace::Local(&local);
+    let there = KeyPlace::Shared { directory: &directory, nats: &world.nats };
+    copy_keys(back, there, old.rng(), |_, _| {}).await.unwrap();
+    let shared = SharedKeys::open(&directory, &world.nats, old.rng()).await.unwrap();
+    shared.rotation().begin_kek_rotation().await.unwrap();
+    shared.rotation().run(|| false).await.unwrap();
+    let late = shared.vault().seal(&old.acme, user(8), FIELD, b"late").await.unwrap();
+    // The same keys, wrapped otherwise, are no conflict.
+    for (from, to) in [(there, back), (back, there)] {
+        copy_keys(from, to, old.rng(), |_, _| {}).await.unwrap();
+    }
+    let vault = old.open().vault();
+    opens(&vault, &old, &sealed).await;
+    assert_eq!(vault.unseal(&old.acme, user(8), FIELD, &late).await.unwrap().expose(), b"late");
+    assert_eq!(verify(&local, |_, _| {}).unwrap().problems, []);
+}

@@ -5,6 +5,7 @@ mod copy;
 mod directory;
 mod erasing;
 mod replicas;
+mod rotation;
 mod verify;
 
 use std::{
