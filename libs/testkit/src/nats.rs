@@ -130,6 +130,12 @@ impl NatsServer {
         self.child.is_some()
     }
 
+    /// Returns where it keeps its streams.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.directory.path().join("store")
+    }
+
     /// Returns its name, as JetStream says who leads.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -146,12 +152,6 @@ impl NatsServer {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.port.address()
-    }
-
-    /// Returns where it keeps its streams.
-    #[must_use]
-    pub fn store(&self) -> PathBuf {
-        self.directory.path().join("store")
     }
 
     /// Returns settings that lead to it.
