@@ -10,6 +10,8 @@ use countersign_core::{Rng, SecretBytes, TenantId, UserKey};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::index::{first, keyed_hash};
+
 /// Length of an XChaCha20 nonce in bytes: long enough to be drawn at random without end.
 const NONCE_LEN: usize = 24;
 
@@ -111,6 +113,17 @@ impl DataKey {
     ) -> Result<SecretBytes, OpenError> {
         open_bytes(self, &context.associated_data(), &sealed.ciphertext)
     }
+
+    /// Returns what stands for `value` of `context`: the first 64 bits of HMAC-SHA-256 (RFC 2104). Equal values have
+    /// equal names, and once the key is destroyed nobody can find a value by trying all there are.
+    #[must_use]
+    pub fn name(&self, context: &SealContext<'_>, value: &[u8]) -> u64 {
+        // Under a key of its own, for the data key itself is for the cipher.
+        let mut names_key = keyed_hash(&self.0, [b"names"]);
+        let name = keyed_hash(&names_key, [&context.associated_data(), value]);
+        names_key.zeroize();
+        u64::from_be_bytes(first(&name))
+    }
 }
 
 /// Seals `plaintext` with any associated data: nonce, then ciphertext and tag.
@@ -194,6 +207,25 @@ mod tests {
             let bit = flipped_bit.index(altered.ciphertext.len() * 8);
             altered.ciphertext[bit / 8] ^= 1 << (bit % 8);
             prop_assert_eq!(key.open(&context, &altered), Err(OpenError));
+        }
+    }
+
+    #[test]
+    fn a_name_is_the_same_for_the_same_value_key_and_context_and_for_nothing_else() {
+        let (acme, other) = (tenant("acme"), tenant("other"));
+        let key = DataKey::from_bytes([1; 32]);
+        let context = SealContext { tenant: &acme, user: UserKey::new([1; 16]), field: "source" };
+        let name = key.name(&context, b"203.0.113.7");
+        assert_eq!(name, key.clone().name(&context, b"203.0.113.7"));
+        assert_ne!(name, key.name(&context, b"203.0.113.8"));
+        assert_ne!(name, DataKey::from_bytes([2; 32]).name(&context, b"203.0.113.7"));
+        let elsewhere = [
+            SealContext { tenant: &other, ..context },
+            SealContext { user: UserKey::new([2; 16]), ..context },
+            SealContext { field: "record", ..context },
+        ];
+        for context in elsewhere {
+            assert_ne!(name, key.name(&context, b"203.0.113.7"));
         }
     }
 

@@ -1,8 +1,9 @@
-//! How failures slow guessing down (NIST SP 800-63B-4 section 3.2.2: no more than 100 consecutive failures).
+//! How failures slow guessing down (NIST SP 800-63B-4 section 3.2.2: no more than 100 consecutive failures). Whose
+//! failures count together is told in docs/adr/0012-guess-budgets.md.
 
 use std::time::Duration;
 
-use countersign_core::Timestamp;
+use countersign_core::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The pauses that follow failures in a row.
@@ -18,6 +19,10 @@ pub struct ThrottlePolicy {
     pub hard_limit: u32,
 }
 
+/// How many times a source's free attempts all those have together that have not proved themselves: so many that one
+/// outsider with one address does not slow down the others.
+const SHARED_FREE_ATTEMPTS: u32 = 4;
+
 impl ThrottlePolicy {
     /// The greatest hard limit that NIST SP 800-63B-4 section 3.2.2 allows.
     pub const NIST_LIMIT: u32 = 100;
@@ -31,13 +36,27 @@ impl ThrottlePolicy {
         hard_limit: Self::NIST_LIMIT,
     };
 
-    /// For recovery codes: typed seldom and from paper, so a few more free attempts, then longer pauses.
+    /// For recovery codes and temporary access passes: typed seldom and from paper or by ear, so a few more free attempts, then longer pauses.
     pub const RECOVERY_CODE: Self = Self {
         free_attempts: 10,
         first_pause: Duration::from_secs(60),
         longest_pause: Duration::from_secs(3_600),
         hard_limit: Self::NIST_LIMIT,
     };
+
+    /// Returns what holds for all sources together that have not proved themselves.
+    #[must_use]
+    pub const fn shared(&self) -> Self {
+        let free_attempts = self.free_attempts.saturating_mul(SHARED_FREE_ATTEMPTS);
+        Self { free_attempts, ..*self }
+    }
+
+    /// Returns how many of the failures in a row up to the hard limit are kept for sources that have proved themselves:
+    /// their free attempts, so that an outsider who used up all the others does not keep the user out.
+    #[must_use]
+    pub fn kept_for_proven(&self) -> u32 {
+        self.free_attempts.min(self.hard_limit / 4)
+    }
 
     /// Returns what follows the `failures`th failure in a row at `now`.
     #[must_use]
@@ -61,6 +80,25 @@ pub struct Closure {
 }
 
 impl Closure {
+    /// How long a source is closed out after as many failures as the hard limit has, while others go on; and how long
+    /// nothing may come from it for its failures to be forgotten.
+    pub const REST: Span = Span::from_secs(30 * 24 * 3_600);
+
+    /// Returns this one, with an end in any case.
+    #[must_use]
+    pub fn ending(self, now: Timestamp) -> Self {
+        Self { until: self.until.or_else(|| Some(now.plus(Self::REST))) }
+    }
+
+    /// Returns the one of `closures` that holds longest of those that hold at `now`.
+    pub(crate) fn longest(
+        closures: impl IntoIterator<Item = Option<Self>>,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let holding = closures.into_iter().flatten().filter(|closure| closure.holds_at(now));
+        holding.max_by_key(|closure| (closure.until.is_none(), closure.until))
+    }
+
     /// Returns whether the door is still closed at `now`.
     #[must_use]
     pub fn holds_at(&self, now: Timestamp) -> bool {

@@ -5,6 +5,7 @@
 mod out_of_service;
 mod pauses;
 mod release;
+mod sources;
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use countersign_core::{AuthenticatorId, ChallengeId, Timestamp};
 
 use super::{
     AttemptFailed, AttemptFailure, AuthenticatorThrottled, Challenge, ChallengeExhausted,
-    ChallengeState, ChallengeVerified, Consumed, Event, Ledger, Rejection, State,
+    ChallengeState, ChallengeVerified, Consumed, Event, Ledger, Rejection, Source, State,
 };
 use crate::throttle::ThrottlePolicy;
 
@@ -23,6 +23,11 @@ pub enum Judgement {
         count: u32,
         /// At how many left the user is to be warned.
         low: u32,
+    },
+    /// Right, of what can be used once.
+    Once {
+        /// Which one.
+        generation: u32,
     },
     /// Right, and nothing is used up.
     Right,
@@ -49,13 +54,15 @@ pub struct Answer {
     pub acr: Box<str>,
     /// Authentication method references of a right answer.
     pub amr: Vec<String>,
+    /// Where it comes from.
+    pub source: Source,
     /// The present instant.
     pub now: Timestamp,
 }
 
 impl State {
-    /// Returns the challenge if it takes an answer of `authenticator` at `now`. Asked before an answer is looked at,
-    /// so that right and wrong ones fare the same.
+    /// Returns the challenge if it takes an answer of `authenticator` from `source` at `now`. Asked before an answer is
+    /// looked at, so that right and wrong ones fare the same.
     ///
     /// # Errors
     /// Says why it does not.
@@ -63,6 +70,7 @@ impl State {
         &self,
         challenge: ChallengeId,
         authenticator: AuthenticatorId,
+        source: Source,
         now: Timestamp,
     ) -> Result<&Challenge, Rejection> {
         let challenge = self.find(challenge).ok_or(Rejection::NotFound)?;
@@ -77,7 +85,7 @@ impl State {
         if !challenge.allows(authenticator) {
             return Err(Rejection::NotAllowed);
         }
-        if let Some(closure) = self.closure(authenticator, now) {
+        if let Some(closure) = self.closure(authenticator, source, now) {
             return Err(Rejection::Throttled { until: closure.until });
         }
         Ok(challenge)
@@ -86,7 +94,8 @@ impl State {
 
 impl Answer {
     pub(super) fn decide(self, state: &State) -> Result<Vec<Event>, Rejection> {
-        let challenge = state.admit(self.challenge_id, self.authenticator_id, self.now)?;
+        let challenge =
+            state.admit(self.challenge_id, self.authenticator_id, self.source, self.now)?;
         let ledger = state.ledger(self.authenticator_id).cloned().unwrap_or_default();
         Ok(match self.consume(&ledger) {
             Ok((consumed, codes_remaining, codes_low)) => {
@@ -100,6 +109,7 @@ impl Answer {
                     verified_at: self.now,
                     codes_remaining,
                     codes_low,
+                    source: self.source,
                 })]
             }
             Err(reason) => self.fail(challenge, &ledger, reason),
@@ -124,6 +134,12 @@ impl Answer {
                 let consumed = Consumed::Code { generation: *generation, index: *index };
                 Ok((consumed, Some(remaining), remaining <= *low))
             }
+            Judgement::Once { generation } => {
+                if ledger.code_is_used(*generation, 0) {
+                    return Err(AttemptFailure::Replayed);
+                }
+                Ok((Consumed::Code { generation: *generation, index: 0 }, None, false))
+            }
             Judgement::Right => Ok((Consumed::Nothing, None, false)),
             Judgement::Wrong => Err(AttemptFailure::WrongCode),
         }
@@ -131,7 +147,8 @@ impl Answer {
 
     fn fail(&self, challenge: &Challenge, ledger: &Ledger, reason: AttemptFailure) -> Vec<Event> {
         let attempts_left = challenge.attempts_left.saturating_sub(1);
-        let consecutive_failures = ledger.consecutive_failures.saturating_add(1);
+        let failure = ledger.next_failure(self.source, self.now);
+        let consecutive_failures = failure.consecutive;
         let mut events = vec![Event::AttemptFailed(AttemptFailed {
             challenge_id: self.challenge_id,
             authenticator_id: self.authenticator_id,
@@ -139,12 +156,16 @@ impl Answer {
             consecutive_failures,
             reason,
             failed_at: self.now,
+            source: self.source,
+            source_failures: Some(failure.count.of_source),
+            unproven_failures: failure.count.of_unproven,
         })];
-        if let Some(closure) = self.throttle.after_failure(consecutive_failures, self.now) {
+        if let Some((closed_to, until)) = failure.closes(&self.throttle) {
             events.push(Event::AuthenticatorThrottled(AuthenticatorThrottled {
                 authenticator_id: self.authenticator_id,
                 consecutive_failures,
-                until: closure.until,
+                until,
+                closed_to,
             }));
         }
         if attempts_left == 0 {
@@ -197,7 +218,7 @@ mod tests {
         answer.spent_at_enrollment = Some(50);
         given([issued(1, 0)])
             .when(crate::user_challenges::Command::Answer(answer))
-            .then([replayed(1, 4, 1)]);
+            .then([Event::AttemptFailed(attempt(1, 4, 1, AttemptFailure::Replayed))]);
     }
 
     #[test]
@@ -257,6 +278,22 @@ mod tests {
         let history = [issued(1, 0), issued(2, 0), recovered(1, 2, 3, 9, false)];
         given(history.clone()).when(recovery(2, 1, 4)).then([replayed(2, 4, 1)]);
         given(history).when(recovery(2, 3, 3)).then([recovered(2, 3, 3, 9, false)]);
+    }
+
+    #[test]
+    fn a_pass_for_one_use_is_used_once_and_says_nothing_of_codes_left() {
+        let once = |n, generation| {
+            crate::user_challenges::Command::Answer(answer(n, Judgement::Once { generation }))
+        };
+        let used = |n, generation| {
+            let consumed = Consumed::Code { generation, index: 0 };
+            Event::ChallengeVerified(verification(n, consumed))
+        };
+        given([issued(1, 0)]).when(once(1, 1)).then([used(1, 1)]);
+        let history = [issued(1, 0), issued(2, 0), used(1, 2)];
+        given(history.clone()).when(once(2, 2)).then([replayed(2, 4, 1)]);
+        given(history.clone()).when(once(2, 1)).then([replayed(2, 4, 1)]);
+        given(history).when(once(2, 3)).then([used(2, 3)]);
     }
 
     #[test]

@@ -6,14 +6,17 @@ use countersign_proto::event as wire;
 use super::{
     Allowed, AttemptFailed, AttemptFailure, AuthenticatorThrottled, ChallengeCanceled,
     ChallengeExhausted, ChallengeExpired, ChallengeIssued, ChallengeSuperseded, ChallengeVerified,
-    Consumed, Event, ThrottleReleased, UserChallenges,
+    ClosedTo, Consumed, Event, Source, SourceKey, ThrottleReleased, UserChallenges,
 };
-use crate::wire::{
-    BadPayload, authenticator_id, challenge_id, event_codec, required_timestamp,
-    timestamp_from_wire, timestamp_to_wire,
+use crate::{
+    throttle::Closure,
+    wire::{
+        BadPayload, authenticator_id, challenge_id, event_codec, required_timestamp,
+        timestamp_from_wire, timestamp_to_wire,
+    },
 };
 
-event_codec!(UserChallenges, state version 3, {
+event_codec!(UserChallenges, state version 5, {
     ChallengeIssued v 1,
     ChallengeVerified v 1,
     AttemptFailed v 2 was { 1 as AttemptFailedV1 },
@@ -24,6 +27,10 @@ event_codec!(UserChallenges, state version 3, {
     AuthenticatorThrottled v 1,
     ThrottleReleased v 1,
 });
+
+fn source_to_wire(source: Source) -> Option<u64> {
+    source.map(|SourceKey(key)| key)
+}
 
 impl From<&ChallengeIssued> for wire::ChallengeIssued {
     fn from(event: &ChallengeIssued) -> Self {
@@ -39,6 +46,7 @@ impl From<&ChallengeIssued> for wire::ChallengeIssued {
             max_attempts: event.max_attempts,
             issued_at: Some(timestamp_to_wire(event.issued_at)),
             expires_at: Some(timestamp_to_wire(event.expires_at)),
+            source: source_to_wire(event.source),
         }
     }
 }
@@ -59,6 +67,7 @@ impl TryFrom<wire::ChallengeIssued> for ChallengeIssued {
             max_attempts: event.max_attempts,
             issued_at: required_timestamp(event.issued_at.as_ref(), "issued_at")?,
             expires_at: required_timestamp(event.expires_at.as_ref(), "expires_at")?,
+            source: event.source.map(SourceKey),
         })
     }
 }
@@ -85,6 +94,7 @@ impl From<&ChallengeVerified> for wire::ChallengeVerified {
             verified_at: Some(timestamp_to_wire(event.verified_at)),
             codes_remaining: event.codes_remaining,
             codes_low: event.codes_low,
+            source: source_to_wire(event.source),
         }
     }
 }
@@ -112,6 +122,7 @@ impl TryFrom<wire::ChallengeVerified> for ChallengeVerified {
             verified_at: required_timestamp(event.verified_at.as_ref(), "verified_at")?,
             codes_remaining: event.codes_remaining,
             codes_low: event.codes_low,
+            source: event.source.map(SourceKey),
         })
     }
 }
@@ -130,6 +141,9 @@ impl From<&AttemptFailed> for wire::AttemptFailed {
             consecutive_failures: event.consecutive_failures,
             reason: reason.into(),
             failed_at: Some(timestamp_to_wire(event.failed_at)),
+            source: source_to_wire(event.source),
+            source_failures: event.source_failures,
+            unproven_failures: event.unproven_failures,
         }
     }
 }
@@ -151,6 +165,9 @@ impl TryFrom<wire::AttemptFailed> for AttemptFailed {
             consecutive_failures: event.consecutive_failures,
             reason,
             failed_at,
+            source: event.source.map(SourceKey),
+            source_failures: event.source_failures,
+            unproven_failures: event.unproven_failures,
         })
     }
 }
@@ -177,10 +194,21 @@ id_only!(ChallengeExhausted, ChallengeExpired, ChallengeCanceled, ChallengeSuper
 
 impl From<&AuthenticatorThrottled> for wire::AuthenticatorThrottled {
     fn from(event: &AuthenticatorThrottled) -> Self {
+        let (source, unproven) = match event.closed_to {
+            ClosedTo::Everyone => (None, None),
+            ClosedTo::Source { source, unproven } => (
+                Some(wire::ThrottledSource { source: source_to_wire(source) }),
+                unproven.map(|closure| wire::ThrottledUnproven {
+                    until: closure.until.map(timestamp_to_wire),
+                }),
+            ),
+        };
         Self {
             authenticator_id: event.authenticator_id.to_string(),
             consecutive_failures: event.consecutive_failures,
             until: event.until.map(timestamp_to_wire),
+            source,
+            unproven,
         }
     }
 }
@@ -189,10 +217,18 @@ impl TryFrom<wire::AuthenticatorThrottled> for AuthenticatorThrottled {
     type Error = BadPayload;
 
     fn try_from(event: wire::AuthenticatorThrottled) -> Result<Self, BadPayload> {
+        let unproven = event
+            .unproven
+            .map(|unproven| Closure { until: unproven.until.as_ref().map(timestamp_from_wire) });
         Ok(Self {
             authenticator_id: authenticator_id(&event.authenticator_id, "authenticator_id")?,
             consecutive_failures: event.consecutive_failures,
             until: event.until.as_ref().map(timestamp_from_wire),
+            // As all were before sources were told apart.
+            closed_to: event.source.map_or(ClosedTo::Everyone, |closed| ClosedTo::Source {
+                source: closed.source.map(SourceKey),
+                unproven,
+            }),
         })
     }
 }

@@ -3,6 +3,9 @@
 use countersign_core::{AuthenticatorId, ChallengeId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::Source;
+use crate::throttle::Closure;
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -52,6 +55,8 @@ pub struct ChallengeIssued {
     pub issued_at: Timestamp,
     /// When it lapses.
     pub expires_at: Timestamp,
+    /// Where its answers are said to come from.
+    pub source: Source,
 }
 
 /// What a right answer used up.
@@ -91,6 +96,8 @@ pub struct ChallengeVerified {
     pub codes_remaining: Option<u32>,
     /// Whether the set is nearly used up.
     pub codes_low: bool,
+    /// Where the answer came from.
+    pub source: Source,
 }
 
 /// Why an answer was refused.
@@ -119,6 +126,12 @@ pub struct AttemptFailed {
     pub reason: AttemptFailure,
     /// When; the epoch if it was recorded before times were.
     pub failed_at: Timestamp,
+    /// Where the answer came from.
+    pub source: Source,
+    /// Failures in a row of this source, this one included; `None` if it was recorded before sources were told apart.
+    pub source_failures: Option<u32>,
+    /// Failures of all sources that have not proved themselves, this one included; `None` if this one has.
+    pub unproven_failures: Option<u32>,
 }
 
 /// A challenge used up its attempts.
@@ -149,6 +162,20 @@ pub struct ChallengeSuperseded {
     pub challenge_id: ChallengeId,
 }
 
+/// Whose attempts are not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClosedTo {
+    /// Anybody's.
+    Everyone,
+    /// Those of one source.
+    Source {
+        /// Which.
+        source: Source,
+        /// How long those of all sources that have not proved themselves are not taken either.
+        unproven: Option<Closure>,
+    },
+}
+
 /// An authenticator was closed to attempts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AuthenticatorThrottled {
@@ -156,8 +183,10 @@ pub struct AuthenticatorThrottled {
     pub authenticator_id: AuthenticatorId,
     /// Failures in a row.
     pub consecutive_failures: u32,
-    /// When attempts are taken again; `None` if only an administrator can release it.
+    /// When attempts are taken again; `None` if no time opens it.
     pub until: Option<Timestamp>,
+    /// Whose.
+    pub closed_to: ClosedTo,
 }
 
 /// An administrator opened an authenticator to attempts and cleared its count.

@@ -32,6 +32,7 @@ pub(super) fn issue_challenge(n: u8, seconds: i64) -> IssueChallenge {
         max_attempts: 5,
         now: at(seconds),
         expires_at: at(seconds + 300),
+        source: None,
     }
 }
 
@@ -49,6 +50,7 @@ pub(super) fn issued(n: u8, seconds: i64) -> Event {
         max_attempts: issue.max_attempts,
         issued_at: issue.now,
         expires_at: issue.expires_at,
+        source: issue.source,
     })
 }
 
@@ -62,6 +64,7 @@ pub(super) fn answer(n: u8, judgement: Judgement) -> Answer {
         throttle: ThrottlePolicy::ONE_TIME_PASSWORD,
         acr: "aal2".into(),
         amr: vec!["otp".to_owned()],
+        source: None,
         now: at(10),
     }
 }
@@ -89,6 +92,7 @@ pub(super) fn verification(n: u8, consumed: Consumed) -> ChallengeVerified {
         verified_at: at(10),
         codes_remaining: None,
         codes_low: false,
+        source: None,
     }
 }
 
@@ -104,23 +108,28 @@ pub(super) fn recovered(n: u8, generation: u32, index: u32, left: u32, low: bool
     })
 }
 
-pub(super) fn attempt(n: u8, left: u32, failures: u32, reason: AttemptFailure) -> Event {
-    Event::AttemptFailed(AttemptFailed {
+pub(super) fn attempt(n: u8, left: u32, failures: u32, reason: AttemptFailure) -> AttemptFailed {
+    AttemptFailed {
         challenge_id: challenge(n),
         authenticator_id: authenticator(1),
         attempts_left: left,
         consecutive_failures: failures,
         reason,
         failed_at: at(10),
-    })
+        source: None,
+        source_failures: Some(failures),
+        unproven_failures: Some(failures),
+    }
 }
 
 pub(super) fn failed(n: u8, left: u32, failures: u32) -> Event {
-    attempt(n, left, failures, AttemptFailure::WrongCode)
+    Event::AttemptFailed(attempt(n, left, failures, AttemptFailure::WrongCode))
 }
 
+/// A code that was right before, from where it was right.
 pub(super) fn replayed(n: u8, left: u32, failures: u32) -> Event {
-    attempt(n, left, failures, AttemptFailure::Replayed)
+    let failed = attempt(n, left, failures, AttemptFailure::Replayed);
+    Event::AttemptFailed(AttemptFailed { unproven_failures: None, ..failed })
 }
 
 pub(super) fn throttled(failures: u32, until: Option<i64>) -> Event {
@@ -128,5 +137,9 @@ pub(super) fn throttled(failures: u32, until: Option<i64>) -> Event {
         authenticator_id: authenticator(1),
         consecutive_failures: failures,
         until: until.map(at),
+        closed_to: match until {
+            None => ClosedTo::Everyone,
+            Some(_) => ClosedTo::Source { source: None, unproven: None },
+        },
     })
 }

@@ -3,10 +3,12 @@
 use countersign_core::{ChallengeId, Timestamp};
 
 use super::{
-    Allowed, ChallengeExpired, ChallengeIssued, ChallengeState, ChallengeSuperseded, Event, State,
+    Allowed, ChallengeExpired, ChallengeIssued, ChallengeState, ChallengeSuperseded, Event, Source,
+    State,
 };
 
-/// How many challenges of a user may await an answer at once; the oldest gives way.
+/// How many challenges of a user may await an answer at once; the oldest gives way, first of those that were not opened
+/// from a source that has proved itself, so that an outsider's do not push out the user's.
 pub const MAX_PENDING: usize = 5;
 
 /// Opens a challenge.
@@ -26,6 +28,8 @@ pub struct IssueChallenge {
     pub now: Timestamp,
     /// When it lapses.
     pub expires_at: Timestamp,
+    /// Where its answers are said to come from.
+    pub source: Source,
 }
 
 impl IssueChallenge {
@@ -36,7 +40,8 @@ impl IssueChallenge {
         }) {
             events.push(Event::ChallengeExpired(ChallengeExpired { challenge_id: lapsed.id }));
         }
-        let pending: Vec<_> = state.pending(self.now).collect();
+        let mut pending: Vec<_> = state.pending(self.now).collect();
+        pending.sort_by_key(|challenge| state.is_from_proven(challenge, self.now));
         let too_many = (pending.len() + 1).saturating_sub(MAX_PENDING);
         for oldest in pending.iter().take(too_many) {
             events
@@ -50,6 +55,7 @@ impl IssueChallenge {
             max_attempts: self.max_attempts,
             issued_at: self.now,
             expires_at: self.expires_at,
+            source: self.source,
         }));
         events
     }
@@ -57,7 +63,7 @@ impl IssueChallenge {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::*;
+    use super::super::{ChallengeVerified, Consumed, SourceKey, fixtures::*};
     use super::*;
 
     #[test]
@@ -77,6 +83,24 @@ mod tests {
         let superseded =
             Event::ChallengeSuperseded(ChallengeSuperseded { challenge_id: challenge(1) });
         given(five).when(issue(6, 1)).then([superseded, issued(6, 1)]);
+    }
+
+    #[test]
+    fn challenges_of_a_source_that_has_proved_itself_give_way_last() {
+        let from = |n, source| {
+            let Event::ChallengeIssued(issued) = issued(n, 20) else { unreachable!() };
+            Event::ChallengeIssued(ChallengeIssued { source: Some(SourceKey(source)), ..issued })
+        };
+        let proof = Event::ChallengeVerified(ChallengeVerified {
+            source: Some(SourceKey(1)),
+            ..verification(9, Consumed::MovingFactor(50))
+        });
+        let superseded =
+            Event::ChallengeSuperseded(ChallengeSuperseded { challenge_id: challenge(3) });
+        let pending = [from(1, 1), from(2, 1), from(3, 2), from(4, 3), from(5, 2)];
+        given([issued(9, 0), proof].into_iter().chain(pending))
+            .when(issue(6, 21))
+            .then([superseded, issued(6, 21)]);
     }
 
     #[test]

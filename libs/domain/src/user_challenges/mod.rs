@@ -10,15 +10,19 @@
 //!              └ time runs out ─────────────────▶ expired
 //! ```
 //!
-//! Beside the challenges stands a ledger for each authenticator: failures in a row, the closure that follows them, and
-//! what was used up. It outlives challenges: a new one never resets it (NIST SP 800-63B-4 section 3.2.2).
+//! Beside the challenges stands a ledger for each authenticator: failures in a row, of all sources and of each, the
+//! closures that follow them, and what was used up. It outlives challenges: a new one never resets it (NIST SP 800-63B-4
+//! section 3.2.2).
 
 mod answer;
+mod budgets;
 mod cancel;
 mod convert;
 mod event;
 mod issue;
+mod ledger;
 mod release_throttle;
+mod source;
 mod state;
 
 use countersign_core::Timestamp;
@@ -29,11 +33,13 @@ pub use cancel::CancelChallenge;
 pub use event::{
     Allowed, AttemptFailed, AttemptFailure, AuthenticatorThrottled, ChallengeCanceled,
     ChallengeExhausted, ChallengeExpired, ChallengeIssued, ChallengeSuperseded, ChallengeVerified,
-    Consumed, Event, ThrottleReleased,
+    ClosedTo, Consumed, Event, ThrottleReleased,
 };
 pub use issue::{IssueChallenge, MAX_PENDING};
+pub use ledger::{Ledger, Throttle, ThrottleScope};
 pub use release_throttle::ReleaseThrottle;
-pub use state::{Challenge, ChallengeState, Ledger, Proof, State};
+pub use source::{Source, SourceKey};
+pub use state::{Challenge, ChallengeState, Proof, State};
 
 /// The decider of stream `challenges-{tenant}.{user_key}`.
 #[derive(Clone, Copy, Debug)]
@@ -67,10 +73,11 @@ pub enum Rejection {
     /// The challenge is not for this authenticator.
     #[error("the challenge is not for this authenticator")]
     NotAllowed,
-    /// The authenticator takes no attempts for now. Says nothing about the answer, which was not judged.
+    /// The authenticator takes no attempts from this source for now. Says nothing about the answer, which was not
+    /// judged.
     #[error("the authenticator takes no attempts for now")]
     Throttled {
-        /// When it does again; `None` if only an administrator can release it.
+        /// When it does again; `None` if no time opens it.
         until: Option<Timestamp>,
     },
     /// Nothing is there to be released.
@@ -100,6 +107,12 @@ impl Decider for UserChallenges {
 }
 
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod scenarios;
+#[cfg(test)]
+mod story;

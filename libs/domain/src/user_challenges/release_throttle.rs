@@ -14,7 +14,7 @@ pub struct ReleaseThrottle {
 impl ReleaseThrottle {
     pub(super) fn decide(self, state: &State) -> Result<Vec<Event>, Rejection> {
         let ledger = state.ledger(self.authenticator_id).ok_or(Rejection::NotThrottled)?;
-        if ledger.consecutive_failures == 0 && ledger.closure.is_none() {
+        if ledger.is_clear() {
             return Err(Rejection::NotThrottled);
         }
         Ok(vec![Event::ThrottleReleased(ThrottleReleased {

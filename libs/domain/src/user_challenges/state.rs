@@ -1,11 +1,11 @@
 //! What the fold of a user's verifications knows.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use countersign_core::{AuthenticatorId, ChallengeId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Allowed, Consumed, Event};
+use super::{Allowed, Event, Ledger, Source, Throttle};
 use crate::throttle::Closure;
 
 /// How many closed challenges are remembered: enough to answer whoever still asks, and bounded.
@@ -17,6 +17,8 @@ pub struct State {
     challenges: VecDeque<Challenge>,
     /// One for each authenticator that ever answered: a handful, so a list is smallest.
     ledgers: Vec<(AuthenticatorId, Ledger)>,
+    /// The latest time that any event told of.
+    latest: Timestamp,
 }
 
 /// One challenge.
@@ -38,6 +40,8 @@ pub struct Challenge {
     pub state: ChallengeState,
     /// What a right answer proved.
     pub proof: Option<Proof>,
+    /// Where answers come from that do not say.
+    pub source: Source,
 }
 
 /// Where a challenge stands.
@@ -72,21 +76,6 @@ pub struct Proof {
     pub verified_at: Timestamp,
 }
 
-/// What is held against an authenticator, and what it used up.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Ledger {
-    /// Failures in a row.
-    pub consecutive_failures: u32,
-    /// The closure that follows them.
-    pub closure: Option<Closure>,
-    /// The greatest moving factor used up.
-    pub last_factor: Option<u64>,
-    /// The set whose codes `used_codes` are.
-    pub code_generation: u32,
-    /// Codes used up.
-    pub used_codes: BTreeSet<u32>,
-}
-
 impl Challenge {
     /// Returns where it stands at `now`: a pending one lapses by itself.
     #[must_use]
@@ -101,46 +90,6 @@ impl Challenge {
     #[must_use]
     pub fn allows(&self, authenticator: AuthenticatorId) -> bool {
         self.allowed.iter().any(|allowed| allowed.authenticator_id == authenticator)
-    }
-}
-
-impl Ledger {
-    /// Returns how many codes of set `generation` were used up.
-    #[must_use]
-    pub fn codes_used(&self, generation: u32) -> u32 {
-        if self.code_generation == generation {
-            u32::try_from(self.used_codes.len()).unwrap_or(u32::MAX)
-        } else {
-            0
-        }
-    }
-
-    /// Returns whether code `index` of set `generation` was used up; so is all of an earlier set.
-    #[must_use]
-    pub fn code_is_used(&self, generation: u32, index: u32) -> bool {
-        generation < self.code_generation
-            || (generation == self.code_generation && self.used_codes.contains(&index))
-    }
-}
-
-impl Ledger {
-    /// Clears what was held against it and spends what a right answer used up.
-    fn verify(&mut self, consumed: Consumed) {
-        self.consecutive_failures = 0;
-        self.closure = None;
-        match consumed {
-            Consumed::MovingFactor(factor) => {
-                self.last_factor = self.last_factor.max(Some(factor));
-            }
-            Consumed::Code { generation, index } => {
-                if self.code_generation < generation {
-                    self.code_generation = generation;
-                    self.used_codes.clear();
-                }
-                self.used_codes.insert(index);
-            }
-            Consumed::Nothing => {}
-        }
     }
 }
 
@@ -163,27 +112,38 @@ impl State {
         self.challenges.iter().filter(move |c| c.state_at(now) == ChallengeState::Pending)
     }
 
+    /// Returns the latest time that any event told of; the epoch if none did. It never goes back, though a clock may.
+    #[must_use]
+    pub const fn latest(&self) -> Timestamp {
+        self.latest
+    }
+
     /// Returns the ledger of `authenticator`, if anything was ever held against it or used up.
     #[must_use]
     pub fn ledger(&self, authenticator: AuthenticatorId) -> Option<&Ledger> {
         self.ledgers.iter().find(|(id, _)| *id == authenticator).map(|(_, ledger)| ledger)
     }
 
-    /// Returns the closure that keeps `authenticator` from being tried at `now`.
+    /// Returns the closure that keeps `authenticator` from being tried by `source` at `now`.
     #[must_use]
-    pub fn closure(&self, authenticator: AuthenticatorId, now: Timestamp) -> Option<Closure> {
-        self.ledger(authenticator)?.closure.filter(|closure| closure.holds_at(now))
+    pub fn closure(
+        &self,
+        authenticator: AuthenticatorId,
+        source: Source,
+        now: Timestamp,
+    ) -> Option<Closure> {
+        self.ledger(authenticator)?.closure_to(source, now)
     }
 
-    /// Returns the authenticators that take no attempts at `now`.
-    pub fn throttled(
-        &self,
-        now: Timestamp,
-    ) -> impl Iterator<Item = (AuthenticatorId, &Ledger, Closure)> {
-        self.ledgers.iter().filter_map(move |(id, ledger)| {
-            let closure = ledger.closure.filter(|closure| closure.holds_at(now))?;
-            Some((*id, ledger, closure))
-        })
+    /// Returns whether `challenge` was opened from a source that has proved itself by an authenticator that may answer.
+    pub(super) fn is_from_proven(&self, challenge: &Challenge, now: Timestamp) -> bool {
+        let ledgers = challenge.allowed.iter().map(|allowed| self.ledger(allowed.authenticator_id));
+        ledgers.flatten().any(|ledger| ledger.is_proven(challenge.source, now))
+    }
+
+    /// Returns the authenticators that take no attempts at `now`, be it only from some sources.
+    pub fn throttled(&self, now: Timestamp) -> impl Iterator<Item = (AuthenticatorId, Throttle)> {
+        self.ledgers.iter().filter_map(move |(id, ledger)| Some((*id, ledger.throttle(now)?)))
     }
 
     /// Changes the ledger of `authenticator`, a clean one if there was none.
@@ -223,18 +183,23 @@ impl State {
 
     pub(super) fn evolve(mut self, event: &Event) -> Self {
         match event {
-            Event::ChallengeIssued(event) => self.challenges.push_back(Challenge {
-                id: event.challenge_id,
-                application_id: event.application_id.clone(),
-                allowed: event.allowed.clone(),
-                issued_at: event.issued_at,
-                expires_at: event.expires_at,
-                attempts_left: event.max_attempts,
-                state: ChallengeState::Pending,
-                proof: None,
-            }),
+            Event::ChallengeIssued(event) => {
+                self.latest = self.latest.max(event.issued_at);
+                self.challenges.push_back(Challenge {
+                    id: event.challenge_id,
+                    application_id: event.application_id.clone(),
+                    allowed: event.allowed.clone(),
+                    issued_at: event.issued_at,
+                    expires_at: event.expires_at,
+                    attempts_left: event.max_attempts,
+                    state: ChallengeState::Pending,
+                    proof: None,
+                    source: event.source,
+                });
+            }
             Event::ChallengeVerified(event) => {
-                self.change_ledger(event.authenticator_id, |ledger| ledger.verify(event.consumed));
+                self.latest = self.latest.max(event.verified_at);
+                self.change_ledger(event.authenticator_id, |ledger| ledger.verify(event));
                 self.change(event.challenge_id, |challenge| {
                     challenge.proof = Some(Proof {
                         authenticator_id: event.authenticator_id,
@@ -247,9 +212,8 @@ impl State {
                 self.close(event.challenge_id, ChallengeState::Verified);
             }
             Event::AttemptFailed(event) => {
-                self.change_ledger(event.authenticator_id, |ledger| {
-                    ledger.consecutive_failures = event.consecutive_failures;
-                });
+                self.latest = self.latest.max(event.failed_at);
+                self.change_ledger(event.authenticator_id, |ledger| ledger.fail(event));
                 self.change(event.challenge_id, |c| c.attempts_left = event.attempts_left);
             }
             Event::ChallengeExhausted(event) => {
@@ -265,16 +229,10 @@ impl State {
                 self.close(event.challenge_id, ChallengeState::Superseded);
             }
             Event::AuthenticatorThrottled(event) => {
-                self.change_ledger(event.authenticator_id, |ledger| {
-                    ledger.consecutive_failures = event.consecutive_failures;
-                    ledger.closure = Some(Closure { until: event.until });
-                });
+                self.change_ledger(event.authenticator_id, |ledger| ledger.close(event));
             }
             Event::ThrottleReleased(event) => {
-                self.change_ledger(event.authenticator_id, |ledger| {
-                    ledger.consecutive_failures = 0;
-                    ledger.closure = None;
-                });
+                self.change_ledger(event.authenticator_id, Ledger::release);
             }
         }
         self

@@ -1,7 +1,7 @@
 //! `CancelChallenge`.
 
 use countersign_proto::challenge as wire;
-use countersign_service::{ApiError, Scope};
+use countersign_service::{ApiError, Scope, caller::Touch};
 
 use super::{ChallengeApi, challenge_id, convert};
 use crate::app::cancel_challenge;
@@ -12,7 +12,7 @@ impl ChallengeApi {
         scope: &Scope,
         message: wire::CancelChallengeRequest,
     ) -> Result<wire::CancelChallengeResponse, ApiError> {
-        let user = self.user(scope, &message.user_id)?;
+        let user = self.user(scope, &message.user_id, Touch::Change).await?;
         let stream = user.challenges();
         let request = scope.command(&self.foundation, &stream, &message.request_id, &message)?;
         let id = challenge_id(&message.challenge_id)?;

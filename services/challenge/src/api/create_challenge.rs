@@ -2,9 +2,9 @@
 
 use countersign_core::{ApplicationId, AuthenticatorId, SignInId};
 use countersign_proto::challenge as wire;
-use countersign_service::{ApiError, Scope, fields};
+use countersign_service::{ApiError, Scope, caller::Touch, fields};
 
-use super::{ChallengeApi, convert};
+use super::{ChallengeApi, convert, source::network};
 use crate::app::{CreateChallenge, create_challenge};
 
 impl ChallengeApi {
@@ -13,7 +13,7 @@ impl ChallengeApi {
         scope: &Scope,
         message: wire::CreateChallengeRequest,
     ) -> Result<wire::CreateChallengeResponse, ApiError> {
-        let user = self.user(scope, &message.user_id)?;
+        let user = self.user(scope, &message.user_id, Touch::Change).await?;
         let stream = user.challenges();
         let request = scope.command(&self.foundation, &stream, &message.request_id, &message)?;
         let asked = CreateChallenge {
@@ -28,7 +28,9 @@ impl ChallengeApi {
                 AuthenticatorId::parse,
             )?,
             sign_in_id: fields::optional("sign_in_id", &message.sign_in_id, SignInId::parse)?,
+            network: network(message.source.as_ref())?,
         };
+        scope.begin(&user, asked.network.as_deref())?;
         let challenge = create_challenge(&self.foundation, &user, &request, asked).await?;
         let challenge = Some(convert::challenge(&challenge, self.foundation.now()));
         Ok(wire::CreateChallengeResponse { challenge })

@@ -4,7 +4,9 @@ mod assertion_keys;
 mod cancel_challenge;
 mod convert;
 mod create_challenge;
+mod evenly;
 mod read;
+mod source;
 pub(crate) mod status;
 mod throttles;
 mod verify_challenge;
@@ -14,7 +16,7 @@ use std::sync::Arc;
 
 use countersign_core::ChallengeId;
 use countersign_proto::challenge as wire;
-use countersign_service::{ApiError, Foundation, Scope, User, fields};
+use countersign_service::{ApiError, Foundation, Scope, User, caller::Touch, fields};
 use futures_util::stream::BoxStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -39,8 +41,8 @@ impl ChallengeApi {
     }
 
     /// Names the user that a request is about, in the caller's tenant.
-    fn user(&self, scope: &Scope, user_id: &str) -> Result<User, ApiError> {
-        Ok(self.foundation.user(scope.tenant()?, &fields::user_id(user_id)?))
+    async fn user(&self, scope: &Scope, user_id: &str, touch: Touch) -> Result<User, ApiError> {
+        scope.user(&self.foundation, &fields::user_id(user_id)?, touch).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! `GetChallenge`.
 
 use countersign_proto::challenge as wire;
-use countersign_service::{ApiError, Reason, Scope};
+use countersign_service::{ApiError, Reason, Scope, caller::Touch};
 
 use super::{ChallengeApi, challenge_id, convert};
 
@@ -11,7 +11,7 @@ impl ChallengeApi {
         scope: &Scope,
         message: wire::GetChallengeRequest,
     ) -> Result<wire::GetChallengeResponse, ApiError> {
-        let user = self.user(scope, &message.user_id)?;
+        let user = self.user(scope, &message.user_id, Touch::Read).await?;
         let id = challenge_id(&message.challenge_id)?;
         let challenges = self.foundation.challenges.load(&user.challenges()).await?;
         let challenge = challenges.state.find(id);

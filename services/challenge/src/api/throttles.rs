@@ -2,7 +2,7 @@
 
 use countersign_core::AuthenticatorId;
 use countersign_proto::challenge as wire;
-use countersign_service::{ApiError, Scope, fields, present};
+use countersign_service::{ApiError, Scope, caller::Touch, fields, present};
 
 use super::ChallengeApi;
 use crate::app::release_throttle;
@@ -13,7 +13,7 @@ impl ChallengeApi {
         scope: &Scope,
         message: wire::ListThrottlesRequest,
     ) -> Result<wire::ListThrottlesResponse, ApiError> {
-        let user = self.user(scope, &message.user_id)?;
+        let user = self.user(scope, &message.user_id, Touch::Read).await?;
         let challenges = self.foundation.challenges.load(&user.challenges()).await?;
         let throttles = present::throttles(&challenges.state, self.foundation.now());
         Ok(wire::ListThrottlesResponse { throttles })
@@ -24,7 +24,7 @@ impl ChallengeApi {
         scope: &Scope,
         message: wire::ReleaseThrottleRequest,
     ) -> Result<wire::ReleaseThrottleResponse, ApiError> {
-        let user = self.user(scope, &message.user_id)?;
+        let user = self.user(scope, &message.user_id, Touch::Change).await?;
         let stream = user.challenges();
         let request = scope.command(&self.foundation, &stream, &message.request_id, &message)?;
         let id = AuthenticatorId::parse(&message.authenticator_id);

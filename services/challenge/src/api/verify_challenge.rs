@@ -3,9 +3,11 @@
 use countersign_core::AuthenticatorId;
 use countersign_domain::user_challenges::ChallengeVerified;
 use countersign_proto::challenge as wire;
-use countersign_service::{ApiError, Reason, Scope, User, fields};
+use countersign_service::{ApiError, Reason, Scope, User, caller::Touch, fields};
 
-use super::{ChallengeApi, challenge_id, convert};
+use tokio::time::Instant;
+
+use super::{ChallengeApi, challenge_id, convert, evenly::evenly, source::network};
 use crate::app::{Attempt, Claims, Verification, verify_challenge};
 
 impl ChallengeApi {
@@ -14,7 +16,16 @@ impl ChallengeApi {
         scope: &Scope,
         message: wire::VerifyChallengeRequest,
     ) -> Result<wire::VerifyChallengeResponse, ApiError> {
-        let user = self.user(scope, &message.user_id)?;
+        let began = Instant::now();
+        evenly(began, self.judge(scope, message).await).await
+    }
+
+    async fn judge(
+        &self,
+        scope: &Scope,
+        message: wire::VerifyChallengeRequest,
+    ) -> Result<wire::VerifyChallengeResponse, ApiError> {
+        let user = self.user(scope, &message.user_id, Touch::Change).await?;
         let stream = user.challenges();
         let request = scope.command(&self.foundation, &stream, &message.request_id, &message)?;
         let attempt = Attempt {
@@ -25,6 +36,7 @@ impl ChallengeApi {
                 AuthenticatorId::parse,
             )?,
             code: fields::code(&message.code)?,
+            network: network(message.source.as_ref())?,
         };
         match verify_challenge(&self.foundation, &user, &request, attempt).await? {
             Verification::Verified { verified, application_id } => {

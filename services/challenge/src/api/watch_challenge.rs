@@ -6,7 +6,9 @@ use countersign_core::ChallengeId;
 use countersign_domain::user_challenges::ChallengeState;
 use countersign_eventsourcing::{Filter, FollowStream};
 use countersign_proto::challenge as wire;
-use countersign_service::{ApiError, Foundation, Reason, Scope, User, to_last_status};
+use countersign_service::{
+    ApiError, Foundation, Reason, Scope, User, caller::Touch, to_last_status,
+};
 use futures_util::{StreamExt as _, stream, stream::BoxStream};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -35,7 +37,7 @@ impl ChallengeApi {
         scope: &Scope,
         message: wire::WatchChallengeRequest,
     ) -> Result<BoxStream<'static, Result<wire::WatchChallengeResponse, Status>>, ApiError> {
-        let user = self.user(scope, &message.user_id)?;
+        let user = self.user(scope, &message.user_id, Touch::Read).await?;
         let id = challenge_id(&message.challenge_id)?;
         let stream = user.challenges();
         // Followed from the present on, before the state is read, so that no change falls in between.

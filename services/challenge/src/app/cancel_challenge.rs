@@ -15,6 +15,7 @@ pub(crate) async fn cancel_challenge(
     challenge_id: ChallengeId,
 ) -> Result<Challenge, ApiError> {
     foundation.existing_tenant(&user.tenant).await?;
+    foundation.not_erased(user).await?;
     let command = CancelChallenge { challenge_id, now: foundation.now() };
     let executed = foundation
         .challenges

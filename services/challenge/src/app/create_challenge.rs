@@ -5,13 +5,12 @@ use std::time::Duration;
 use countersign_core::{ApplicationId, AuthenticatorId, ChallengeId, SignInId};
 use countersign_domain::{
     tenant,
-    user_authenticators::Authenticator,
     user_challenges::{Allowed, Challenge, Command, Event, IssueChallenge},
 };
 use countersign_eventsourcing::Request;
-use countersign_service::{ApiError, Foundation, Reason, User};
+use countersign_service::{ApiError, Foundation, Reason, User, usable};
 
-use crate::api::status::rejected;
+use crate::{api::status::rejected, app::source::source_of};
 
 /// How long a challenge awaits an answer.
 const PENDING_FOR: Duration = Duration::from_secs(5 * 60);
@@ -24,6 +23,8 @@ pub(crate) struct CreateChallenge {
     pub(crate) application_id: Option<ApplicationId>,
     pub(crate) authenticator_id: Option<AuthenticatorId>,
     pub(crate) sign_in_id: Option<SignInId>,
+    /// The network that answers are said to come from.
+    pub(crate) network: Option<String>,
 }
 
 /// Opens a challenge that the user's usable authenticators may answer; a repeated request is shown the first one.
@@ -75,9 +76,9 @@ async fn issue(
         return Err(ApiError::new(Reason::ApplicationNotFound));
     }
     let authenticators = foundation.authenticators.load(&user.authenticators()).await?;
-    let usable = authenticators.state.active();
-    let usable = usable.into_iter().filter(|a| is_enabled(settings, a));
+    let usable = usable(foundation, user, settings, &authenticators.state).await?;
     let allowed: Vec<_> = usable
+        .into_iter()
         .filter(|a| asked.authenticator_id.is_none_or(|id| id == a.id))
         .map(|a| Allowed { authenticator_id: a.id, kind: a.kind.clone() })
         .collect();
@@ -88,6 +89,7 @@ async fn issue(
             (Some(_), Some(_)) | (None, _) => Reason::NoUsableAuthenticator,
         }));
     }
+    let source = source_of(foundation, user, asked.network.as_deref()).await?;
     let now = foundation.now();
     Ok(IssueChallenge {
         challenge_id: ChallengeId::new(foundation.new_id()),
@@ -97,10 +99,6 @@ async fn issue(
         max_attempts: MAX_ATTEMPTS,
         now,
         expires_at: now.plus(PENDING_FOR),
+        source,
     })
-}
-
-/// Returns whether the tenant lets this kind of factor be used.
-fn is_enabled(settings: &tenant::State, authenticator: &Authenticator) -> bool {
-    !settings.factor_settings(&authenticator.kind).disabled
 }

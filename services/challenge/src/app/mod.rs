@@ -4,6 +4,7 @@ mod cancel_challenge;
 mod create_challenge;
 mod release_throttle;
 mod sign;
+mod source;
 mod verify_challenge;
 
 pub(crate) use cancel_challenge::cancel_challenge;

@@ -15,6 +15,7 @@ pub(crate) async fn release_throttle(
     authenticator_id: AuthenticatorId,
 ) -> Result<(), ApiError> {
     foundation.existing_tenant(&user.tenant).await?;
+    foundation.not_erased(user).await?;
     let command = Command::ReleaseThrottle(ReleaseThrottle { authenticator_id });
     let executed = foundation.challenges.execute(&user.challenges(), request, command).await;
     executed

@@ -4,7 +4,8 @@
 use countersign_core::{Aal, AuthenticatorId, ChallengeId, SecretString, Timestamp};
 use countersign_domain::{
     tenant,
-    user_authenticators::{Authenticator, RECOVERY_CODE_KIND, State as Authenticators, Status},
+    usable::judged_at,
+    user_authenticators::{Authenticator, State as Authenticators, Status},
     user_challenges::{
         Answer, AttemptFailed, Challenge, ChallengeVerified, Command, Event, Judgement, Rejection,
         State as Challenges,
@@ -12,10 +13,10 @@ use countersign_domain::{
 };
 use countersign_eventsourcing::{Folded, Request};
 use countersign_factors::{Consumes, Factor, Verdict, factor};
-use countersign_service::{ApiError, Foundation, Reason, User, seals};
+use countersign_service::{ApiError, Foundation, Reason, User, seals, user_not_erased};
 use futures_util::{TryFutureExt as _, future::try_join3};
 
-use crate::api::status::rejected;
+use crate::{api::status::rejected, app::source::source_of};
 
 /// At how many recovery codes left the user is warned, unless the tenant says otherwise.
 const LOW_CODES: u32 = 3;
@@ -26,6 +27,8 @@ pub(crate) struct Attempt<'a> {
     /// The authenticator that answers; found by the form of the code if absent.
     pub(crate) authenticator_id: Option<AuthenticatorId>,
     pub(crate) code: &'a str,
+    /// The network that it comes from; where the challenge was created from if absent.
+    pub(crate) network: Option<String>,
 }
 
 /// How it ended.
@@ -54,6 +57,8 @@ pub(crate) async fn verify_challenge(
         foundation.authenticators.load(&authenticators).map_err(ApiError::from),
     )
     .await?;
+    // Before a repeat is answered too: nothing is stated any more of somebody who was erased.
+    user_not_erased(&authenticators.state)?;
     let recalled = foundation.challenges.recall(&stream, &challenges, request).await;
     let executed = match recalled.map_err(failed)? {
         Some(executed) => executed,
@@ -105,14 +110,16 @@ impl Judge<'_> {
         challenges: &Folded<Challenges>,
         attempt: &Attempt<'_>,
     ) -> Result<Answer, ApiError> {
-        let now = self.foundation.now();
         let challenge = challenges.state.find(attempt.challenge_id);
         let challenge = challenge.ok_or_else(|| self.rejected(Rejection::NotFound))?;
         let id = attempt.authenticator_id.or_else(|| by_form(challenge, attempt.code));
         let id = id.ok_or_else(|| self.rejected(Rejection::NotAllowed))?;
+        let named = source_of(self.foundation, self.user, attempt.network.as_deref()).await?;
+        let source = named.or(challenge.source);
+        let now = self.foundation.now();
         challenges
             .state
-            .admit(attempt.challenge_id, id, now)
+            .admit(attempt.challenge_id, id, source, now)
             .map_err(|rejection| self.rejected(rejection))?;
         // Removed or set aside since the challenge was opened: no longer allowed to answer it.
         let authenticator = self.authenticators.find(id).filter(|a| a.is_active());
@@ -123,7 +130,8 @@ impl Judge<'_> {
         }
         let factor = factor(&authenticator.kind);
         let factor = factor.ok_or_else(|| ApiError::new(Reason::DataDamaged))?;
-        let verdict = self.verdict(factor, authenticator, attempt.code, now).await?;
+        let judged_at = judged_at(authenticator, &challenges.state, now);
+        let verdict = self.verdict(factor, authenticator, attempt.code, judged_at).await?;
         let traits = factor.traits();
         let spent_at_enrollment = match authenticator.status {
             Status::Active { consumed_factor, .. } => consumed_factor,
@@ -139,6 +147,9 @@ impl Judge<'_> {
                 Verdict::Right(Consumes::MovingFactor(factors)) => {
                     Judgement::MovingFactors(factors)
                 }
+                Verdict::Right(Consumes::Code { .. }) if authenticator.pass.is_some() => {
+                    Judgement::Once { generation: authenticator.generation }
+                }
                 Verdict::Right(Consumes::Code { index }) => Judgement::Code {
                     generation: authenticator.generation,
                     index,
@@ -151,6 +162,7 @@ impl Judge<'_> {
             // The platform checked one factor before it asked; with this one there are two.
             acr: traits.aal_ceiling.min(Aal::Aal2).acr().into(),
             amr: traits.amr.iter().map(|amr| amr.as_str().to_owned()).collect(),
+            source,
             now,
         })
     }
@@ -173,7 +185,7 @@ impl Judge<'_> {
         let vault = &self.foundation.vault;
         let record = vault.unseal(tenant, *key, seals::RECORD, sealed).await?;
         let settings = seals::factor_settings(self.settings, &authenticator.kind);
-        let verdict = if &*authenticator.kind == RECOVERY_CODE_KIND {
+        let verdict = if factor.is_slow() {
             let code = SecretString::new(code.to_owned());
             let verify = move || factor.verify(&record, &settings, code.expose(), now);
             tokio::task::spawn_blocking(verify).await.map_err(ApiError::internal)?
