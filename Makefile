@@ -15,7 +15,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 APT_INSTALL = command -v apt-get >/dev/null || { echo "please install $(1) with your package manager" >&2; exit 1; }; \
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get install -y -q $(1) || { apt-get update -q && apt-get install -y -q $(1); }'
 # What runs in every setting, and in which one `make journeys` does.
-JOURNEYS := $(addprefix --test ,journey_audit journey_enrol_and_verify journey_recovery_codes journey_throttling concurrency)
+JOURNEYS := $(addprefix --test ,journey_audit journey_enrol_and_verify journey_recovery_codes journey_temporary_access_pass journey_throttling concurrency)
 SETTING ?= single
 # nextest runs each test in a process of its own, and faster; without it plain `cargo test` runs the same tests.
 # Building it takes longer than the tests do, so it is used where it is and not installed.
@@ -27,6 +27,8 @@ else
 RUN_TESTS := $(CARGO) test --workspace --locked --no-fail-fast --lib --bins --tests
 RUN_JOURNEYS := $(CARGO) test -p countersign-tests --locked --no-fail-fast $(JOURNEYS)
 endif
+# How long `make fuzz` gives each target, in seconds.
+FUZZ_SECONDS ?= 10
 # Pages that are written by the code that they describe.
 GENERATED := docs/errors.md docs/events.md docs/access.md
 
@@ -65,17 +67,30 @@ journeys: tools ## Run the journeys in one setting: SETTING=single, jetstream or
 .PHONY: fmt
 fmt: $(BUF) ## Format Rust and proto
 	$(CARGO) fmt --all
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml
 	$(BUF) format -w proto
 
 .PHONY: lint
 lint: proto-lint ## Check formatting, clippy and proto style
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 .PHONY: proto-lint
 proto-lint: $(BUF)
 	$(BUF) lint proto
 	$(BUF) format --diff --exit-code proto
+
+# What was released is what others were promised; before the first release nobody was promised anything.
+.PHONY: proto-breaking
+proto-breaking: $(BUF) ## Check that the schema breaks nothing that the newest release promised
+	@tag="$$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null)" || tag=; \
+	if [ -z "$$tag" ]; then \
+		echo "proto-breaking: there is no release tag, so there is nothing to compare the schema with"; \
+	else \
+		echo "$(BUF) breaking proto --against $$tag"; \
+		$(BUF) breaking proto --against ".git#tag=$$tag,subdir=proto"; \
+	fi
 
 .PHONY: docs
 docs: generated ## Build the API documentation of the code and write the generated pages
@@ -98,10 +113,14 @@ bench: ## Measure the verification path against its durable floor
 	$(CARGO) build --release --locked -p countersign
 	$(CARGO) run --release --locked -p countersign-bench
 
+# The tools come with the Python ones, as built programs: from their source they take longer than everything else here.
 .PHONY: audit
-audit: ## Check dependencies for advisories, licences and doors (needs the network)
-	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install cargo-deny --locked --root $(TOOLS)
-	$(CARGO) deny check
+audit: $(TOOLS)/venv/.stamp ## Check dependencies: licences, doors, sources, and advisories where RustSec can be reached
+	PATH="$(CURDIR)/$(TOOLS)/venv/bin:$$PATH" .ci/audit
+
+.PHONY: fuzz
+fuzz: ## Fuzz every decoder of foreign bytes: FUZZ_SECONDS=10 each, or only FUZZ=name
+	SECONDS_EACH=$(FUZZ_SECONDS) fuzz/run $(FUZZ)
 
 .PHONY: tools
 tools: $(TOOLS)/venv/.stamp $(BUF) oathtool ## Install what the tests need: oathtool, Python clients, buf
@@ -129,6 +148,9 @@ $(BUF): tests/npm/package.json
 .PHONY: ci
 ci: ## Run exactly what CI runs
 	$(MAKE) lint
+	$(MAKE) proto-breaking
+	$(MAKE) audit
 	$(MAKE) test
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 	$(MAKE) generated-clean
+	$(MAKE) fuzz FUZZ_SECONDS=5

@@ -12,6 +12,9 @@ mod consumer;
 mod dead;
 mod error;
 mod escape;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod in_process;
 mod message;
 mod names;

@@ -67,7 +67,9 @@ pub(crate) fn survey(
                     break;
                 }
                 let known = surveyed.events;
-                if let Some((_, before)) = known.filter(|(_, before)| before + 1 != first) {
+                if let Some((_, before)) =
+                    known.filter(|(_, before)| before.checked_add(1) != Some(first))
+                {
                     let what = format!("after position {before} comes position {first}");
                     return Err(damaged(what).into());
                 }
@@ -222,4 +224,31 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (taken, after) = rest.split_first_chunk::<N>()?;
     *rest = after;
     Some(*taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A whole batch of one event.
+    fn batch(sequence: u64, position: u64) -> Vec<u8> {
+        let (keyspace, position) = (1_u64.to_le_bytes(), position.to_be_bytes());
+        let lengths = [8, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let item = [&[2, 0, 0][..], &keyspace, &lengths, &position].concat();
+        let mut checksum = Xxh3::new();
+        checksum.update(&item);
+        let start = [&[1, 1, 0, 0, 0][..], &sequence.to_le_bytes()].concat();
+        [&start, &item[..], &[3], &checksum.digest().to_le_bytes(), TRAILER].concat()
+    }
+
+    #[test]
+    fn after_the_last_of_all_positions_no_other_can_come() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("0.jnl");
+        fs::write(&path, batch(1, u64::MAX)).unwrap();
+        let only = survey(directory.path(), 1, None).unwrap();
+        assert_eq!(only.events, Some((u64::MAX, u64::MAX)));
+        fs::write(&path, [batch(1, u64::MAX), batch(2, 0)].concat()).unwrap();
+        assert!(survey(directory.path(), 1, None).is_err());
+    }
 }

@@ -18,6 +18,9 @@ mod batch;
 mod checkpoints;
 mod error;
 mod free_space;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod journal;
 mod lock;
 mod options;

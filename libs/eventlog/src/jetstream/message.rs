@@ -98,7 +98,7 @@ impl MessageReader {
         wants: impl Fn(&Envelope<'_>) -> bool,
     ) -> Result<Append, MessageError> {
         let (count, mut rest) = head(body)?;
-        let mut append: Option<Append> = None;
+        let mut found: Option<(&str, Append)> = None;
         for index in 0..u64::from(count) {
             let (length, more) = rest.split_first_chunk::<4>().ok_or(MessageError::Short)?;
             let length = u32::from_be_bytes(*length) as usize;
@@ -108,20 +108,19 @@ impl MessageReader {
             let envelope = Envelope::open(bytes).map_err(refused)?;
             let (stream, revision) = (envelope.stream(), envelope.revision());
             let at = position(sequence, index);
-            let fits = match &append {
+            let fits = match &found {
                 None => stream.parse().is_ok_and(|stream| names.of(&stream) == subject),
-                // It has the same subject as the one before, so it is in the same stream.
-                Some(before) => before.last.checked_add(1) == Some(revision),
+                Some((home, before)) => {
+                    *home == stream && before.last.checked_add(1) == Some(revision)
+                }
             };
             if !fits || envelope.position() != index {
                 let stream = stream.to_owned();
                 return Err(MessageError::Elsewhere { index, stream, revision });
             }
-            let append = append.get_or_insert_with(|| Append {
-                first: revision,
-                last: revision,
-                position: at,
-                events: Vec::new(),
+            let (_, append) = found.get_or_insert_with(|| {
+                let (first, last) = (revision, revision);
+                (stream, Append { first, last, position: at, events: Vec::new() })
             });
             (append.last, append.position) = (revision, at);
             if wants(&envelope) {
@@ -129,7 +128,7 @@ impl MessageReader {
                 append.events.push(RecordedEvent { position: at, ..event });
             }
         }
-        append.filter(|_| rest.is_empty()).ok_or(MessageError::Count)
+        found.filter(|_| rest.is_empty()).map(|(_, append)| append).ok_or(MessageError::Count)
     }
 }
 
@@ -179,6 +178,19 @@ mod tests {
         for other in [subject.replace("k~k", "k"), subject.replace("c_log", "d_log")] {
             assert!(matches!(read(&other, 5, &body), Err(MessageError::Elsewhere { .. })));
         }
+    }
+
+    #[test]
+    fn an_event_of_another_stream_behind_the_first_is_refused() {
+        let sample = Sample::new();
+        let (stream, events) = (sample.stream("k"), sample.events(2));
+        let ours = encode(&stream, Revision(0), &events[..1]);
+        let theirs = Draft::new(&sample.stream("other"), Revision(1), &events[1]);
+        let theirs = theirs.place(Position(1));
+        let length = u32::try_from(theirs.len()).unwrap().to_be_bytes();
+        let body = [&[FORMAT, 0, 0, 0, 2][..], &ours[HEAD..], &length, &theirs].concat();
+        let refused = read(&Names::new("c").of(&stream), 1, &body).unwrap_err();
+        assert!(matches!(refused, MessageError::Elsewhere { index: 1, .. }), "{refused}");
     }
 
     #[test]

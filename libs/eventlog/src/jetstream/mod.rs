@@ -20,6 +20,9 @@
 mod append;
 mod consumer;
 mod follow;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod known;
 mod message;
 mod open;
