@@ -78,6 +78,11 @@ pub trait Factor: Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Verdict, RecordError>;
 
+    /// Returns whether judging an answer takes long: then it is not for a thread that serves others.
+    fn is_slow(&self) -> bool {
+        false
+    }
+
     /// Returns whether a code has the form of this kind's codes; nothing is said about its being right.
     fn recognises(&self, code: &str) -> bool;
 }

@@ -36,9 +36,11 @@ mod enrollment;
 mod factor;
 #[cfg(test)]
 mod fixtures;
+mod look_up;
 pub mod qr;
 mod record;
 mod recovery_code;
+mod temporary_access_pass;
 mod totp;
 mod traits;
 mod verdict;
@@ -50,7 +52,11 @@ pub use traits::{FactorTraits, RecoveryChannel};
 pub use verdict::{Consumes, Verdict};
 
 /// The register: one line per kind, in the order in which they are shown.
-static FACTORS: &[&dyn Factor] = &[&totp::Totp, &recovery_code::RecoveryCode::STANDARD];
+static FACTORS: &[&dyn Factor] = &[
+    &totp::Totp,
+    &recovery_code::RecoveryCode::STANDARD,
+    &temporary_access_pass::TemporaryAccessPass::STANDARD,
+];
 
 /// Returns the factor of `kind`, if there is one.
 #[must_use]
@@ -72,7 +78,7 @@ mod tests {
     #[test]
     fn every_kind_is_found_by_its_own_name_and_only_once() {
         let all: Vec<_> = kinds().collect();
-        assert_eq!(all, ["totp", "recovery_code"]);
+        assert_eq!(all, ["totp", "recovery_code", "temporary_access_pass"]);
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
         for kind in all {
             assert_eq!(factor(kind).map(Factor::kind), Some(kind));
@@ -83,7 +89,8 @@ mod tests {
 
     #[test]
     fn no_code_is_recognised_by_two_kinds() {
-        for code in ["123456", "1234 5678", "0123-45678-9012", "ABCD-EFGHJ-KMNP"] {
+        for code in ["123456", "1234 5678", "0123-45678-9012", "ABCD-EFGHJ-KMNP", "0123-4567-8901"]
+        {
             assert_eq!(
                 kinds().filter_map(factor).filter(|f| f.recognises(code)).count(),
                 1,

@@ -1,10 +1,9 @@
 //! Saved recovery codes (NIST SP 800-63B-4 section 4.2.1.1): a set of single-use codes for the day when the
 //! authenticator is lost.
 
-mod code;
-mod hash;
 #[cfg(test)]
 mod properties;
+mod record;
 
 use std::collections::BTreeMap;
 
@@ -12,16 +11,17 @@ use countersign_core::{
     Aal, Amr, FactorClass, FieldError, FieldProblem, Rng, SecretBytes, Timestamp,
 };
 
-use self::{
-    code::Code,
-    hash::{Cost, Record, SALT_LEN},
-};
+use self::record::Record;
 use crate::{
     BeginEnrollment, BegunEnrollment, Consumes, EnrollmentError, Factor, FactorSettings,
     FactorTraits, Provisioning, RecordError, Verdict,
+    look_up::{Cost, Form, SALT_LEN},
 };
 
 const KIND: &str = "recovery_code";
+
+/// 13 symbols of 5 bits: the first length that holds the 64 bits that NIST SP 800-63B-4 section 4.2.1.1 asks for.
+const FORM: Form = Form::in_groups(&[4, 5, 4]);
 
 /// How many codes a set can have: with fewer, one bad day uses them up; more are not kept with care.
 const COUNTS: std::ops::RangeInclusive<u32> = 4..=20;
@@ -68,13 +68,13 @@ impl Factor for RecoveryCode {
         rng: &dyn Rng,
     ) -> Result<BegunEnrollment, EnrollmentError> {
         let count = count(&begin.parameters)?;
-        let codes: Vec<_> = (0..count).map(|_| Code::generate(rng)).collect();
+        let codes: Vec<_> = (0..count).map(|_| FORM.generate(rng)).collect();
         let mut salt = [0; SALT_LEN];
         rng.fill(&mut salt);
         Ok(BegunEnrollment {
             record: Record::of(&codes, self.cost, &salt)?,
             parameters: BTreeMap::from([("count".to_owned(), count.to_string())]),
-            provisioning: Provisioning::Codes(codes.iter().map(Code::shown).collect()),
+            provisioning: Provisioning::Codes(codes.iter().map(|code| FORM.show(code)).collect()),
         })
     }
 
@@ -95,7 +95,6 @@ impl Factor for RecoveryCode {
         Record::decode(record).map(|_| Verdict::Wrong)
     }
 
-    /// Costs one memory-hard hash: not for a thread that serves others.
     fn verify(
         &self,
         record: &SecretBytes,
@@ -104,15 +103,20 @@ impl Factor for RecoveryCode {
         _now: Timestamp,
     ) -> Result<Verdict, RecordError> {
         let record = Record::decode(record)?;
-        let Some(code) = Code::parse(code) else { return Ok(Verdict::Wrong) };
+        let Some(code) = FORM.parse(code) else { return Ok(Verdict::Wrong) };
         Ok(match record.find(&code)? {
             Some(index) => Verdict::Right(Consumes::Code { index }),
             None => Verdict::Wrong,
         })
     }
 
+    /// One memory-hard hash.
+    fn is_slow(&self) -> bool {
+        true
+    }
+
     fn recognises(&self, code: &str) -> bool {
-        Code::parse(code).is_some()
+        FORM.parse(code).is_some()
     }
 }
 

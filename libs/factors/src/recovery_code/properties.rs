@@ -3,11 +3,12 @@
 use countersign_core::{SecretBytes, Timestamp};
 use proptest::prelude::*;
 
-use super::{RecoveryCode, hash::Cost};
+use super::RecoveryCode;
 use crate::{
     BeginEnrollment, BegunEnrollment, Consumes, EnrollmentError, Factor as _, FactorSettings,
     Provisioning, RecordError, Verdict,
     fixtures::{Seeded, begin, damaged},
+    look_up::Cost,
 };
 
 const CHEAP: RecoveryCode = RecoveryCode { cost: Cost::CHEAP };
