@@ -4,8 +4,9 @@ use bytes::Bytes;
 use countersign_eventsourcing::{Decider as _, DecodeError, EventCodec as _};
 
 use crate::{
-    delivery::Delivery, tenant::Tenant, user_authenticators::UserAuthenticators,
-    user_challenges::UserChallenges, user_sign_ins::UserSignIns,
+    approval::Approval, delivery::Delivery, tenant::Tenant,
+    user_authenticators::UserAuthenticators, user_challenges::UserChallenges,
+    user_sign_ins::UserSignIns,
 };
 
 /// The events of one aggregate.
@@ -27,6 +28,7 @@ pub const AGGREGATES: &[Aggregate] = &[
     Aggregate { category: UserChallenges::CATEGORY, event_types: UserChallenges::EVENT_TYPES },
     Aggregate { category: UserSignIns::CATEGORY, event_types: UserSignIns::EVENT_TYPES },
     Aggregate { category: Delivery::CATEGORY, event_types: Delivery::EVENT_TYPES },
+    Aggregate { category: Approval::CATEGORY, event_types: Approval::EVENT_TYPES },
 ];
 
 /// Says whether a stored event of a stream of `category` can be read by this release.
@@ -49,6 +51,7 @@ pub fn check(
         }
         UserSignIns::CATEGORY => UserSignIns::decode(event_type, schema_version, payload).map(drop),
         Delivery::CATEGORY => Delivery::decode(event_type, schema_version, payload).map(drop),
+        Approval::CATEGORY => Approval::decode(event_type, schema_version, payload).map(drop),
         _ => Err(DecodeError::UnknownType { event_type: event_type.to_owned(), schema_version }),
     }
 }

@@ -4,11 +4,13 @@
 //! dispatches, `event.rs` says what can happen, `state.rs` folds it, one file per command decides, and `convert.rs`
 //! translates events to the stored schema.
 
+pub mod approval;
 pub mod catalog;
 pub mod delivery;
 pub mod policy;
 pub mod tenant;
 pub mod throttle;
+pub mod usable;
 pub mod user_authenticators;
 pub mod user_challenges;
 pub mod user_sign_ins;

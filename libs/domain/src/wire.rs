@@ -28,12 +28,13 @@ pub fn timestamp_to_wire(instant: Timestamp) -> prost_types::Timestamp {
     }
 }
 
-/// Reads an instant, exact to the microsecond.
+/// Reads an instant, exact to the microsecond. It stops at the ends of time, and so that what is read there is written as it
+/// is: with the two parts put together before they are cut.
 #[must_use]
 pub fn timestamp_from_wire(wire: &prost_types::Timestamp) -> Timestamp {
-    let micros =
-        wire.seconds.saturating_mul(1_000_000).saturating_add(i64::from(wire.nanos) / 1_000);
-    Timestamp::from_unix_micros(micros)
+    let micros = i128::from(wire.seconds) * 1_000_000 + i128::from(wire.nanos.div_euclid(1_000));
+    let end = if micros < 0 { i64::MIN } else { i64::MAX };
+    Timestamp::from_unix_micros(i64::try_from(micros).unwrap_or(end))
 }
 
 /// Reads an instant that must be there.
@@ -156,3 +157,25 @@ macro_rules! event_codec {
     };
 }
 pub(crate) use event_codec;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_written_as_it_was_read_up_to_the_ends_of_time() {
+        for (seconds, nanos, micros) in [
+            (0, 999_999_999, 999_999),
+            (-1, 999_999_000, -1),
+            (i64::MIN / 1_000_000, 0, i64::MIN / 1_000_000 * 1_000_000),
+            (i64::MIN / 1_000_000 - 1, 224_192_000, i64::MIN),
+            (i64::MIN / 1_000_000 - 1, 224_193_000, i64::MIN + 1),
+            (i64::MIN, -1, i64::MIN),
+            (i64::MAX, i32::MAX, i64::MAX),
+        ] {
+            let instant = timestamp_from_wire(&prost_types::Timestamp { seconds, nanos });
+            assert_eq!(instant.unix_micros(), micros, "{seconds} s {nanos} ns");
+            assert_eq!(timestamp_from_wire(&timestamp_to_wire(instant)), instant);
+        }
+    }
+}

@@ -1,11 +1,13 @@
 //! Judging sign-ins. A [`PolicyEngine`] is pure: it sees what was looked up for it and says what to do, and why.
 
+mod broken_glass;
 mod requirement;
 
 use std::fmt::Debug;
 
 use countersign_core::{Aal, AuthenticatorId};
 
+pub use broken_glass::BrokenGlass;
 pub use requirement::{MfaRequirement, RequirementPolicy};
 
 /// What a policy engine may look at.

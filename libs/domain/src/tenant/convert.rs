@@ -7,15 +7,17 @@ use countersign_proto::event as wire;
 
 use super::{
     ApiKeyIssued, ApiKeyRevoked, ApiKeyRotated, ApiKeyUsed, ApplicationCreated, Event,
-    FactorSettings, FactorSettingsChanged, MfaRequirementSet, OrganisationCreated, Retention,
-    RetentionSet, Tenant, TenantCreated, ThrottleOverrides,
+    FactorSettings, FactorSettingsChanged, GlassBroken, GlassMended, MfaRequirementSet,
+    OrganisationCreated, Quorum, QuorumSet, Retention, RetentionSet, Tenant, TenantCreated,
+    TenantErased, ThrottleOverrides,
 };
 use crate::{
+    approval::{DangerousAct, Terms},
     policy::MfaRequirement,
     wire::{BadPayload, event_codec, required_timestamp, timestamp_to_wire},
 };
 
-event_codec!(Tenant, state version 4, {
+event_codec!(Tenant, state version 5, {
     TenantCreated v 1,
     ApplicationCreated v 1,
     MfaRequirementSet v 1,
@@ -26,6 +28,10 @@ event_codec!(Tenant, state version 4, {
     ApiKeyRevoked v 1,
     OrganisationCreated v 1,
     RetentionSet v 1,
+    QuorumSet v 1,
+    GlassBroken v 1,
+    GlassMended v 1,
+    TenantErased v 1,
 });
 
 const fn requirement_to_wire(requirement: MfaRequirement) -> wire::MfaRequirement {
@@ -94,11 +100,7 @@ impl TryFrom<wire::ApplicationCreated> for ApplicationCreated {
 impl From<&MfaRequirementSet> for wire::MfaRequirementSet {
     fn from(event: &MfaRequirementSet) -> Self {
         Self {
-            application_id: event
-                .application_id
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
+            application_id: optional_text(event.application_id.as_ref()),
             mfa_requirement: requirement_to_wire(event.requirement).into(),
         }
     }
@@ -110,10 +112,7 @@ impl TryFrom<wire::MfaRequirementSet> for MfaRequirementSet {
     fn try_from(event: wire::MfaRequirementSet) -> Result<Self, BadPayload> {
         let requirement = requirement_from_wire(event.mfa_requirement())
             .ok_or_else(|| BadPayload::field("mfa_requirement"))?;
-        let application_id = match event.application_id.as_str() {
-            "" => None,
-            id => Some(application_id(id)?),
-        };
+        let application_id = optional_application(&event.application_id)?;
         Ok(Self { application_id, requirement })
     }
 }
@@ -177,5 +176,92 @@ impl TryFrom<wire::RetentionSet> for RetentionSet {
     fn try_from(event: wire::RetentionSet) -> Result<Self, BadPayload> {
         let inactive_user_days = NonZeroU32::new(event.inactive_user_days);
         Ok(Self { retention: Retention { inactive_user_days } })
+    }
+}
+
+impl From<&QuorumSet> for wire::QuorumSet {
+    fn from(event: &QuorumSet) -> Self {
+        let Some(quorum) = &event.quorum else { return Self::default() };
+        Self {
+            acts: quorum.acts().iter().map(|act| act.to_wire().into()).collect(),
+            approvers: quorum.terms.approvers,
+            delay_ms: millis(quorum.terms.delay),
+        }
+    }
+}
+
+impl TryFrom<wire::QuorumSet> for QuorumSet {
+    type Error = BadPayload;
+
+    fn try_from(event: wire::QuorumSet) -> Result<Self, BadPayload> {
+        // One that this release does not know must not be passed over: nothing would protect it.
+        let act = |act: &i32| {
+            DangerousAct::from_wire(wire::DangerousAct::try_from(*act).ok()?, "acts").ok()
+        };
+        let acts: Option<Vec<_>> = event.acts.iter().map(act).collect();
+        let acts = acts.ok_or_else(|| BadPayload::field("acts"))?;
+        let delay = Duration::from_millis(event.delay_ms);
+        let terms = Terms { approvers: event.approvers, delay };
+        Ok(Self { quorum: Quorum::new(acts, terms) })
+    }
+}
+
+fn optional_application(text: &str) -> Result<Option<ApplicationId>, BadPayload> {
+    if text.is_empty() { Ok(None) } else { application_id(text).map(Some) }
+}
+
+fn optional_text(id: Option<&ApplicationId>) -> String {
+    id.map(ToString::to_string).unwrap_or_default()
+}
+
+impl From<&GlassBroken> for wire::GlassBroken {
+    fn from(event: &GlassBroken) -> Self {
+        Self {
+            application_id: optional_text(event.application_id.as_ref()),
+            reason: event.reason.clone(),
+            broken_at: Some(timestamp_to_wire(event.broken_at)),
+            until: Some(timestamp_to_wire(event.until)),
+        }
+    }
+}
+
+impl TryFrom<wire::GlassBroken> for GlassBroken {
+    type Error = BadPayload;
+
+    fn try_from(event: wire::GlassBroken) -> Result<Self, BadPayload> {
+        Ok(Self {
+            application_id: optional_application(&event.application_id)?,
+            broken_at: required_timestamp(event.broken_at.as_ref(), "broken_at")?,
+            until: required_timestamp(event.until.as_ref(), "until")?,
+            reason: event.reason,
+        })
+    }
+}
+
+impl From<&GlassMended> for wire::GlassMended {
+    fn from(event: &GlassMended) -> Self {
+        Self { application_id: optional_text(event.application_id.as_ref()) }
+    }
+}
+
+impl TryFrom<wire::GlassMended> for GlassMended {
+    type Error = BadPayload;
+
+    fn try_from(event: wire::GlassMended) -> Result<Self, BadPayload> {
+        Ok(Self { application_id: optional_application(&event.application_id)? })
+    }
+}
+
+impl From<&TenantErased> for wire::TenantErased {
+    fn from(event: &TenantErased) -> Self {
+        Self { erased_at: Some(timestamp_to_wire(event.erased_at)) }
+    }
+}
+
+impl TryFrom<wire::TenantErased> for TenantErased {
+    type Error = BadPayload;
+
+    fn try_from(event: wire::TenantErased) -> Result<Self, BadPayload> {
+        Ok(Self { erased_at: required_timestamp(event.erased_at.as_ref(), "erased_at")? })
     }
 }

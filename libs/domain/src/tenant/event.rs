@@ -2,7 +2,7 @@
 
 use countersign_core::{ApplicationId, KeyId, OrganisationId, Timestamp};
 
-use super::{FactorSettings, Retention, Role};
+use super::{FactorSettings, Quorum, Retention, Role};
 use crate::policy::MfaRequirement;
 
 /// What happened.
@@ -28,6 +28,14 @@ pub enum Event {
     OrganisationCreated(OrganisationCreated),
     /// See [`RetentionSet`].
     RetentionSet(RetentionSet),
+    /// See [`QuorumSet`].
+    QuorumSet(QuorumSet),
+    /// See [`GlassBroken`].
+    GlassBroken(GlassBroken),
+    /// See [`GlassMended`].
+    GlassMended(GlassMended),
+    /// See [`TenantErased`].
+    TenantErased(TenantErased),
 }
 
 /// A tenant was created; it challenges every sign-in until it says otherwise.
@@ -132,4 +140,38 @@ pub struct OrganisationCreated {
 pub struct RetentionSet {
     /// How long.
     pub retention: Retention,
+}
+
+/// From now on these acts need the agreement of others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuorumSet {
+    /// Which, and what an agreement takes; `None` if no act does.
+    pub quorum: Option<Quorum>,
+}
+
+/// Sign-ins need no second factor for a while.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GlassBroken {
+    /// Only those to this application.
+    pub application_id: Option<ApplicationId>,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub broken_at: Timestamp,
+    /// When it ends by itself.
+    pub until: Timestamp,
+}
+
+/// Sign-ins need a second factor again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GlassMended {
+    /// Only what was broken for this application; everything if `None`.
+    pub application_id: Option<ApplicationId>,
+}
+
+/// The tenant is no more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TenantErased {
+    /// When.
+    pub erased_at: Timestamp,
 }

@@ -3,6 +3,7 @@
 mod convert;
 mod event;
 mod keys;
+mod quorum;
 mod role;
 mod settings;
 mod state;
@@ -12,17 +13,19 @@ use countersign_eventsourcing::Decider;
 
 pub use event::{
     ApiKeyIssued, ApiKeyRevoked, ApiKeyRotated, ApiKeyUsed, ApplicationCreated, Event,
-    FactorSettingsChanged, MfaRequirementSet, OrganisationCreated, RetentionSet, TenantCreated,
+    FactorSettingsChanged, GlassBroken, GlassMended, MfaRequirementSet, OrganisationCreated,
+    QuorumSet, RetentionSet, TenantCreated, TenantErased,
 };
 pub use keys::{
     ApiKey, IssueApiKey, MAX_API_KEYS, NoteApiKeyUse, PreviousSecret, RevokeApiKey, RotateApiKey,
     USE_TOLD_EVERY,
 };
+pub use quorum::Quorum;
 pub use role::Role;
 pub use settings::{FactorSettings, Retention, ThrottleOverrides};
 pub use state::{Application, Organisation, State};
 
-use crate::policy::MfaRequirement;
+use crate::{approval::DangerousAct, policy::MfaRequirement};
 
 /// How many applications a tenant may have.
 pub const MAX_APPLICATIONS: usize = 1_000;
@@ -89,6 +92,31 @@ pub enum Command {
     RevokeApiKey(RevokeApiKey),
     /// Says how long users stay who do nothing.
     SetRetention(Retention),
+    /// Says which dangerous acts need the agreement of others; `None` for none.
+    SetQuorum(Option<Quorum>),
+    /// Lets sign-ins through without a second factor for a while.
+    BreakGlass {
+        /// Only those to this application.
+        application_id: Option<ApplicationId>,
+        /// Why.
+        reason: String,
+        /// The present instant.
+        now: Timestamp,
+        /// When it ends by itself.
+        until: Timestamp,
+    },
+    /// Ends that.
+    MendGlass {
+        /// Only what was broken for this application.
+        application_id: Option<ApplicationId>,
+    },
+    /// Erases the tenant for good.
+    Erase {
+        /// The present instant.
+        now: Timestamp,
+    },
+    /// Carries a command out that others agreed to, or that needs no agreement though it looks so.
+    Allowed(Box<Self>),
 }
 
 /// Why a command is not allowed.
@@ -124,6 +152,9 @@ pub enum Rejection {
     /// The tenant has as many API keys as are allowed.
     #[error("the tenant has {MAX_API_KEYS} API keys in use; revoke one first")]
     TooManyApiKeys,
+    /// Others must agree to it first.
+    #[error("other administrators must approve it first")]
+    NeedsApproval(DangerousAct),
 }
 
 impl Decider for Tenant {
@@ -135,16 +166,25 @@ impl Decider for Tenant {
 
     fn decide(state: &State, command: Command) -> Result<Vec<Event>, Rejection> {
         if let Command::Create { display_name, now } = command {
-            return if state.exists() {
+            return if state.exists() || state.erased_at().is_some() {
                 Err(Rejection::Exists)
             } else {
                 Ok(vec![Event::TenantCreated(TenantCreated { display_name, created_at: now })])
             };
         }
         if !state.exists() {
-            return Err(Rejection::NotFound);
+            let is_erasure = matches!(command, Command::Erase { .. });
+            let is_done = is_erasure && state.erased_at().is_some();
+            return if is_done { Ok(vec![]) } else { Err(Rejection::NotFound) };
         }
-        decide_existing(state, command)
+        if let Command::Allowed(command) = command {
+            return decide_existing(state, *command);
+        }
+        let events = decide_existing(state, command)?;
+        match events.iter().find_map(|event| quorum::act_in_need(state, event)) {
+            Some(act) => Err(Rejection::NeedsApproval(act)),
+            None => Ok(events),
+        }
     }
 
     fn evolve(state: State, event: &Event) -> State {
@@ -203,9 +243,40 @@ fn decide_existing(state: &State, command: Command) -> Result<Vec<Event>, Reject
             }
             vec![Event::RetentionSet(RetentionSet { retention })]
         }
+        Command::SetQuorum(quorum) => {
+            if state.quorum() == quorum.as_ref() {
+                return Ok(vec![]);
+            }
+            vec![Event::QuorumSet(QuorumSet { quorum })]
+        }
+        Command::BreakGlass { application_id, reason, now, until } => {
+            known_application(state, application_id.as_ref())?;
+            if state.glass().any(|glass| glass == (application_id.as_ref(), until)) {
+                return Ok(vec![]);
+            }
+            let broken = GlassBroken { application_id, reason, broken_at: now, until };
+            vec![Event::GlassBroken(broken)]
+        }
+        Command::MendGlass { application_id } => {
+            known_application(state, application_id.as_ref())?;
+            let asked = application_id.as_ref();
+            if !state.glass().any(|(broken, _)| asked.is_none() || broken == asked) {
+                return Ok(vec![]);
+            }
+            vec![Event::GlassMended(GlassMended { application_id })]
+        }
+        Command::Erase { now } => vec![Event::TenantErased(TenantErased { erased_at: now })],
+        Command::Allowed(command) => return decide_existing(state, *command),
     })
 }
 
+fn known_application(state: &State, id: Option<&ApplicationId>) -> Result<(), Rejection> {
+    let is_known = id.is_none_or(|id| state.application(id).is_some());
+    if is_known { Ok(()) } else { Err(Rejection::ApplicationNotFound) }
+}
+
+#[cfg(test)]
+mod dangerous;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

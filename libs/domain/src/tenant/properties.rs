@@ -7,6 +7,7 @@ use countersign_eventsourcing::EventCodec as _;
 use proptest::prelude::*;
 
 use super::*;
+use crate::approval::{DangerousAct, Terms};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_seconds(seconds)
@@ -50,6 +51,13 @@ fn settings() -> impl Strategy<Value = FactorSettings> {
     )
 }
 
+fn quorums() -> impl Strategy<Value = Option<Quorum>> {
+    let acts = prop::collection::vec(prop::sample::select(DangerousAct::ALL), 0..4);
+    (acts, 1..4u32, 0..3u64).prop_map(|(acts, approvers, seconds)| {
+        Quorum::new(acts, Terms { approvers, delay: Duration::from_secs(seconds) })
+    })
+}
+
 fn commands() -> impl Strategy<Value = Command> {
     let n = 1..5u8;
     let maybe = || prop::option::of(1..5u8);
@@ -82,7 +90,7 @@ fn commands() -> impl Strategy<Value = Command> {
             Command::RotateApiKey(RotateApiKey {
                 key_id: key(n),
                 // Drawn at random in life, and so never the same again.
-                secret_hash: std::array::from_fn(|i| n ^ u8::try_from(i).unwrap() ^ now as u8),
+                secret_hash: std::array::from_fn(|i| n ^ u8::try_from(i).unwrap() ^ u8::try_from(now).unwrap()),
                 now: at(now),
                 overlap: Duration::from_secs(overlap),
             })
@@ -98,6 +106,16 @@ fn commands() -> impl Strategy<Value = Command> {
         (0..3u32).prop_map(|days| Command::SetRetention(Retention {
             inactive_user_days: std::num::NonZeroU32::new(days * 30),
         })),
+        quorums().prop_map(Command::SetQuorum),
+        quorums().prop_map(|quorum| Command::Allowed(Box::new(Command::SetQuorum(quorum)))),
+        (maybe(), 1..100i64).prop_map(|(n, until)| Command::BreakGlass {
+            application_id: n.map(application),
+            reason: "no phones".to_owned(),
+            now: at(0),
+            until: at(until),
+        }),
+        maybe().prop_map(|n| Command::MendGlass { application_id: n.map(application) }),
+        Just(Command::Erase { now: at(1) }),
         n.prop_map(|n| Command::RevokeApiKey(RevokeApiKey { key_id: key(n) })),
     ]
 }
@@ -116,8 +134,13 @@ proptest! {
             {
                 continue;
             }
+            let is_allowed = matches!(command, Command::Allowed(_));
             let Ok(events) = Tenant::decide(&state, command) else { continue };
             for event in events {
+                if !is_allowed {
+                    prop_assert_eq!(quorum::act_in_need(&state, &event), None);
+                }
+                prop_assert!(state.erased_at().is_none(), "nothing comes after the end");
                 let first = history.is_empty();
                 prop_assert_eq!(first, matches!(event, Event::TenantCreated(_)), "created once, first");
                 if let Event::ApiKeyRevoked(event) = &event {
@@ -134,7 +157,7 @@ proptest! {
             }
             // What was ended opens nothing again, and no limit passes what NIST allows.
             for id in &revoked {
-                prop_assert!(state.api_key(id).is_some_and(|key| !key.is_usable(at(0))));
+                prop_assert!(state.api_key(id).is_none_or(|key| !key.is_usable(at(0))));
             }
             for kind in ["totp", "recovery_code"] {
                 let limit = state.factor_settings(kind).throttle_policy(kind).hard_limit;

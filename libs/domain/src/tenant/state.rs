@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use countersign_core::{ApplicationId, KeyId, OrganisationId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{ApiKey, Event, FactorSettings, PreviousSecret, Retention};
+use super::{ApiKey, Event, FactorSettings, PreviousSecret, Quorum, Retention};
 use crate::policy::{MfaRequirement, RequirementPolicy};
 
 /// A tenant's settings.
@@ -18,6 +18,10 @@ pub struct State {
     api_keys: BTreeMap<KeyId, ApiKey>,
     organisations: BTreeMap<OrganisationId, Organisation>,
     retention: Retention,
+    quorum: Option<Box<Quorum>>,
+    /// When each ends, by application; `None` stands for every sign-in of the tenant.
+    glass: BTreeMap<Option<ApplicationId>, Timestamp>,
+    erased_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,10 +47,16 @@ pub struct Organisation {
 }
 
 impl State {
-    /// Returns whether the tenant was created.
+    /// Returns whether the tenant was created, and not erased since.
     #[must_use]
     pub const fn exists(&self) -> bool {
         self.created.is_some()
+    }
+
+    /// Returns when it was erased.
+    #[must_use]
+    pub const fn erased_at(&self) -> Option<Timestamp> {
+        self.erased_at
     }
 
     /// Returns its name for people; empty if it was not created.
@@ -119,6 +129,28 @@ impl State {
         self.retention
     }
 
+    /// Returns which dangerous acts need the agreement of others; `None` if none does.
+    #[must_use]
+    pub fn quorum(&self) -> Option<&Quorum> {
+        self.quorum.as_deref()
+    }
+
+    /// Returns which sign-ins need no second factor for a while, by application, `None` for all, and when that ends.
+    pub fn glass(&self) -> impl Iterator<Item = (Option<&ApplicationId>, Timestamp)> {
+        self.glass.iter().map(|(application, until)| (application.as_ref(), *until))
+    }
+
+    /// Returns until when a sign-in to `application` at `now` needs no second factor; `None` if glass is not broken for it.
+    #[must_use]
+    pub fn glass_until(
+        &self,
+        application: Option<&ApplicationId>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let broken = self.glass().filter(|(broken, _)| broken.is_none() || *broken == application);
+        broken.map(|(_, until)| until).filter(|until| now < *until).max()
+    }
+
     /// Returns the policy that judges its sign-ins.
     #[must_use]
     pub fn policy(&self) -> RequirementPolicy {
@@ -188,6 +220,20 @@ impl State {
                 self.organisations.insert(event.organisation_id.clone(), organisation);
             }
             Event::RetentionSet(event) => self.retention = event.retention,
+            Event::QuorumSet(event) => self.quorum = event.quorum.clone().map(Box::new),
+            Event::GlassBroken(event) => {
+                self.glass.insert(event.application_id.clone(), event.until);
+            }
+            Event::GlassMended(event) => match &event.application_id {
+                None => self.glass.clear(),
+                Some(_) => {
+                    self.glass.remove(&event.application_id);
+                }
+            },
+            // Nothing is left of it: its keys open nothing, and it asks for nothing.
+            Event::TenantErased(event) => {
+                self = Self { erased_at: Some(event.erased_at), ..Self::default() };
+            }
             Event::ApiKeyRevoked(event) => self.change_key(&event.key_id, |key| key.revoked = true),
         }
         self

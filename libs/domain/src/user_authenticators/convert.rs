@@ -1,18 +1,20 @@
 //! Translation of events between domain words and the stored schema.
 
+use countersign_core::{OrganisationId, TokenId};
 use countersign_proto::event as wire;
 
 use super::{
     AbandonReason, AuthenticatorReinstated, AuthenticatorRemoved, AuthenticatorRenamed,
     AuthenticatorSuspended, DefaultAuthenticatorSet, EnrollmentAbandoned, EnrollmentAttemptFailed,
-    EnrollmentConfirmed, EnrollmentStarted, Event, RecoveryCodesIssued, UserAuthenticators,
+    EnrollmentConfirmed, EnrollmentStarted, Event, Pass, Placement, RecoveryCodesIssued,
+    SelfServiceTokenIssued, TemporaryAccessPassIssued, UserAuthenticators, UserErased, UserPlaced,
 };
 use crate::wire::{
     BadPayload, authenticator_id, event_codec, required_sealed, required_timestamp, sealed_to_wire,
     timestamp_to_wire,
 };
 
-event_codec!(UserAuthenticators, state version 2, {
+event_codec!(UserAuthenticators, state version 5, {
     EnrollmentStarted v 1,
     EnrollmentConfirmed v 1,
     EnrollmentAttemptFailed v 1,
@@ -23,6 +25,10 @@ event_codec!(UserAuthenticators, state version 2, {
     AuthenticatorReinstated v 1,
     AuthenticatorRemoved v 1,
     RecoveryCodesIssued v 1,
+    UserPlaced v 1,
+    SelfServiceTokenIssued v 1,
+    UserErased v 1,
+    TemporaryAccessPassIssued v 1,
 });
 
 impl From<&EnrollmentStarted> for wire::EnrollmentStarted {
@@ -232,5 +238,110 @@ impl TryFrom<wire::RecoveryCodesIssued> for RecoveryCodesIssued {
             user_id: required_sealed(event.user_id, "user_id")?,
             issued_at: required_timestamp(event.issued_at.as_ref(), "issued_at")?,
         })
+    }
+}
+
+impl From<&TemporaryAccessPassIssued> for wire::TemporaryAccessPassIssued {
+    fn from(event: &TemporaryAccessPassIssued) -> Self {
+        let Pass { starts_at, ends_at, single_use, challenges_until } = event.pass;
+        Self {
+            authenticator_id: event.authenticator_id.to_string(),
+            generation: event.generation,
+            record: Some(sealed_to_wire(&event.record)),
+            starts_at: Some(timestamp_to_wire(starts_at)),
+            ends_at: Some(timestamp_to_wire(ends_at)),
+            single_use,
+            challenges_until: Some(timestamp_to_wire(challenges_until)),
+            user_id: Some(sealed_to_wire(&event.user_id)),
+            issued_at: Some(timestamp_to_wire(event.issued_at)),
+        }
+    }
+}
+
+impl TryFrom<wire::TemporaryAccessPassIssued> for TemporaryAccessPassIssued {
+    type Error = BadPayload;
+
+    fn try_from(event: wire::TemporaryAccessPassIssued) -> Result<Self, BadPayload> {
+        let challenges_until = event.challenges_until.as_ref();
+        Ok(Self {
+            authenticator_id: authenticator_id(&event.authenticator_id, "authenticator_id")?,
+            generation: event.generation,
+            record: required_sealed(event.record, "record")?,
+            pass: Pass {
+                starts_at: required_timestamp(event.starts_at.as_ref(), "starts_at")?,
+                ends_at: required_timestamp(event.ends_at.as_ref(), "ends_at")?,
+                single_use: event.single_use,
+                challenges_until: required_timestamp(challenges_until, "challenges_until")?,
+            },
+            user_id: required_sealed(event.user_id, "user_id")?,
+            issued_at: required_timestamp(event.issued_at.as_ref(), "issued_at")?,
+        })
+    }
+}
+
+impl From<&UserPlaced> for wire::UserPlaced {
+    fn from(event: &UserPlaced) -> Self {
+        let organisation_id = event.placement.organisation_id.as_ref();
+        Self {
+            organisation_id: organisation_id.map(ToString::to_string).unwrap_or_default(),
+            privileged: event.placement.privileged,
+            user_id: Some(sealed_to_wire(&event.user_id)),
+            placed_at: Some(timestamp_to_wire(event.placed_at)),
+        }
+    }
+}
+
+impl TryFrom<wire::UserPlaced> for UserPlaced {
+    type Error = BadPayload;
+
+    fn try_from(event: wire::UserPlaced) -> Result<Self, BadPayload> {
+        let organisation_id = match event.organisation_id.as_str() {
+            "" => None,
+            id => {
+                Some(OrganisationId::parse(id).map_err(|_| BadPayload::field("organisation_id"))?)
+            }
+        };
+        Ok(Self {
+            placement: Placement { organisation_id, privileged: event.privileged },
+            user_id: required_sealed(event.user_id, "user_id")?,
+            placed_at: required_timestamp(event.placed_at.as_ref(), "placed_at")?,
+        })
+    }
+}
+
+impl From<&SelfServiceTokenIssued> for wire::SelfServiceTokenIssued {
+    fn from(event: &SelfServiceTokenIssued) -> Self {
+        Self {
+            token_id: event.token_id.to_string(),
+            issued_at: Some(timestamp_to_wire(event.issued_at)),
+            expires_at: Some(timestamp_to_wire(event.expires_at)),
+        }
+    }
+}
+
+impl TryFrom<wire::SelfServiceTokenIssued> for SelfServiceTokenIssued {
+    type Error = BadPayload;
+
+    fn try_from(event: wire::SelfServiceTokenIssued) -> Result<Self, BadPayload> {
+        Ok(Self {
+            token_id: TokenId::parse(&event.token_id).map_err(|_| BadPayload::field("token_id"))?,
+            issued_at: required_timestamp(event.issued_at.as_ref(), "issued_at")?,
+            expires_at: required_timestamp(event.expires_at.as_ref(), "expires_at")?,
+        })
+    }
+}
+
+impl From<&UserErased> for wire::UserErased {
+    fn from(event: &UserErased) -> Self {
+        Self { erased_at: Some(timestamp_to_wire(event.erased_at)), reason: event.reason.clone() }
+    }
+}
+
+impl TryFrom<wire::UserErased> for UserErased {
+    type Error = BadPayload;
+
+    fn try_from(event: wire::UserErased) -> Result<Self, BadPayload> {
+        let erased_at = required_timestamp(event.erased_at.as_ref(), "erased_at")?;
+        Ok(Self { erased_at, reason: event.reason })
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use countersign_core::{AuthenticatorId, Timestamp};
+use countersign_core::{AuthenticatorId, Timestamp, TokenId};
 use countersign_crypto::Sealed;
 use serde::{Deserialize, Serialize};
+
+use super::{Pass, Placement};
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +31,14 @@ pub enum Event {
     AuthenticatorRemoved(AuthenticatorRemoved),
     /// See [`RecoveryCodesIssued`].
     RecoveryCodesIssued(RecoveryCodesIssued),
+    /// See [`TemporaryAccessPassIssued`].
+    TemporaryAccessPassIssued(TemporaryAccessPassIssued),
+    /// See [`UserPlaced`].
+    UserPlaced(UserPlaced),
+    /// See [`SelfServiceTokenIssued`].
+    SelfServiceTokenIssued(SelfServiceTokenIssued),
+    /// See [`UserErased`].
+    UserErased(UserErased),
 }
 
 /// Enrolment of an authenticator began.
@@ -150,4 +160,52 @@ pub struct RecoveryCodesIssued {
     pub user_id: Sealed,
     /// When.
     pub issued_at: Timestamp,
+}
+
+/// A temporary access pass was issued; an earlier generation stopped working.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TemporaryAccessPassIssued {
+    /// The pass's authenticator.
+    pub authenticator_id: AuthenticatorId,
+    /// Which pass, from 1.
+    pub generation: u32,
+    /// A memory-hard hash of the code, and when it opens.
+    pub record: Sealed,
+    /// When it opens, and how often.
+    pub pass: Pass,
+    /// The platform's own id of the user.
+    pub user_id: Sealed,
+    /// When.
+    pub issued_at: Timestamp,
+}
+
+/// The user was placed in an organisation or taken out of one, or gained or lost privilege.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UserPlaced {
+    /// Where the user is from now on.
+    pub placement: Placement,
+    /// The platform's own id of the user.
+    pub user_id: Sealed,
+    /// When.
+    pub placed_at: Timestamp,
+}
+
+/// A token was made with which the user looks after their own authenticators.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SelfServiceTokenIssued {
+    /// Names the token.
+    pub token_id: TokenId,
+    /// When.
+    pub issued_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// The user was erased: their data key is destroyed. Nothing follows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UserErased {
+    /// When.
+    pub erased_at: Timestamp,
+    /// Why. Never personal data.
+    pub reason: String,
 }

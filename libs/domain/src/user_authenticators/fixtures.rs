@@ -100,3 +100,62 @@ pub(super) fn removed(n: u8) -> Event {
         removed_at: at(20),
     })
 }
+
+pub(super) fn codes_issued(n: u8, generation: u32, record: u8) -> Event {
+    Event::RecoveryCodesIssued(RecoveryCodesIssued {
+        authenticator_id: id(n),
+        generation,
+        record: sealed(record),
+        count: 10,
+        user_id: sealed(0),
+        issued_at: at(5),
+    })
+}
+
+/// From 5 s for an hour, once.
+pub(super) fn pass() -> Pass {
+    Pass { starts_at: at(5), ends_at: at(3_605), single_use: true, challenges_until: at(0) }
+}
+
+pub(super) fn issue_pass(n: u8) -> Command {
+    Command::IssueTemporaryAccessPass(IssueTemporaryAccessPass {
+        new_authenticator_id: id(n),
+        record: sealed(n),
+        pass: pass(),
+        user_id: sealed(0),
+        now: at(5),
+    })
+}
+
+/// One of each command on an authenticator or the user, but erasing.
+pub(super) fn one_of_each(n: u8) -> Vec<Command> {
+    let authenticator_id = id(n);
+    let text = || "for a reason".to_owned();
+    vec![
+        start(n + 50),
+        confirm(n, RIGHT, 31),
+        Command::Rename(RenameAuthenticator { authenticator_id, display_name: sealed(n) }),
+        Command::SetDefault(SetDefaultAuthenticator { authenticator_id }),
+        Command::Suspend(SuspendAuthenticator { authenticator_id, reason: text() }),
+        Command::Reinstate(ReinstateAuthenticator { authenticator_id }),
+        Command::Remove(RemoveAuthenticator { authenticator_id, reason: text(), now: at(31) }),
+        Command::IssueRecoveryCodes(IssueRecoveryCodes {
+            new_authenticator_id: id(n + 100),
+            record: sealed(n),
+            count: 10,
+            user_id: sealed(0),
+            now: at(31),
+        }),
+        issue_pass(n + 100),
+        Command::PlaceUser(PlaceUser {
+            placement: Placement { organisation_id: None, privileged: true },
+            user_id: sealed(0),
+            now: at(31),
+        }),
+        Command::IssueSelfServiceToken(IssueSelfServiceToken {
+            token_id: countersign_core::TokenId::new(Uuid::from_u128(1)),
+            now: at(31),
+            expires_at: at(331),
+        }),
+    ]
+}

@@ -3,7 +3,7 @@
 use countersign_core::{AuthenticatorId, Timestamp};
 use countersign_crypto::Sealed;
 
-use super::{Event, RecoveryCodesIssued, Rejection, State, Status};
+use super::{Event, RecoveryCodesIssued, Rejection, State};
 
 /// The kind of factor that a set of recovery codes is.
 pub const RECOVERY_CODE_KIND: &str = "recovery_code";
@@ -25,15 +25,8 @@ pub struct IssueRecoveryCodes {
 
 impl IssueRecoveryCodes {
     pub(super) fn decide(self, state: &State) -> Result<Vec<Event>, Rejection> {
-        let (authenticator_id, generation) = match state.recovery_codes() {
-            None => (self.new_authenticator_id, 1),
-            Some(set) => match set.status {
-                Status::Active { .. } => (set.id, set.generation.saturating_add(1)),
-                Status::Pending { .. } | Status::Suspended { .. } | Status::Removed { .. } => {
-                    return Err(Rejection::NotActive);
-                }
-            },
-        };
+        let (authenticator_id, generation) =
+            state.next_generation(RECOVERY_CODE_KIND, self.new_authenticator_id)?;
         Ok(vec![Event::RecoveryCodesIssued(RecoveryCodesIssued {
             authenticator_id,
             generation,
@@ -60,20 +53,9 @@ mod tests {
         })
     }
 
-    fn issued(n: u8, generation: u32, record: u8) -> Event {
-        Event::RecoveryCodesIssued(RecoveryCodesIssued {
-            authenticator_id: id(n),
-            generation,
-            record: sealed(record),
-            count: 10,
-            user_id: sealed(0),
-            issued_at: at(5),
-        })
-    }
-
     #[test]
     fn a_first_set_is_an_active_authenticator_at_once() {
-        given([]).when(issue(1)).then([issued(1, 1, 1)]);
+        given([]).when(issue(1)).then([codes_issued(1, 1, 1)]);
         given([]).when(issue(1)).then_state(|state| {
             assert!(state.recovery_codes().unwrap().is_active());
             assert_eq!(state.default_id(), None);
@@ -82,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_new_set_keeps_the_id_so_that_failures_go_on_counting() {
-        given([issued(1, 1, 1)]).when(issue(2)).then([issued(1, 2, 2)]);
+        given([codes_issued(1, 1, 1)]).when(issue(2)).then([codes_issued(1, 2, 2)]);
     }
 
     #[test]
@@ -91,13 +73,17 @@ mod tests {
             authenticator_id: id(1),
             reason: String::new(),
         });
-        given([issued(1, 1, 1), suspended]).when(issue(2)).then_rejected(Rejection::NotActive);
+        given([codes_issued(1, 1, 1), suspended])
+            .when(issue(2))
+            .then_rejected(Rejection::NotActive);
     }
 
     #[test]
     fn recovery_codes_come_last_among_the_active() {
-        given([issued(1, 1, 1), started(2), confirmed(2)]).when(issue(9)).then_state(|state| {
-            assert_eq!(state.active().iter().map(|a| a.id).collect::<Vec<_>>(), [id(2), id(1)]);
-        });
+        given([codes_issued(1, 1, 1), started(2), confirmed(2)]).when(issue(9)).then_state(
+            |state| {
+                assert_eq!(state.active().iter().map(|a| a.id).collect::<Vec<_>>(), [id(2), id(1)]);
+            },
+        );
     }
 }

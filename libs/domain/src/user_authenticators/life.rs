@@ -43,6 +43,9 @@ impl SetDefaultAuthenticator {
         if !authenticator.is_active() {
             return Err(Rejection::NotActive);
         }
+        if authenticator.pass.is_some() {
+            return Err(Rejection::NeverDefault);
+        }
         if state.default_id() == Some(self.authenticator_id) {
             return Ok(vec![]);
         }

@@ -9,29 +9,41 @@
 //!                 abandoned                         removed ◀──────────────────┘
 //! ```
 //!
-//! A set of recovery codes is an authenticator too; issuing a new set keeps its id, so that failures go on counting.
+//! A set of recovery codes is an authenticator too, and so is a temporary access pass; issuing a new one keeps the id, so
+//! that failures go on counting.
 
 mod confirm_enrollment;
 mod convert;
+mod erase_user;
 mod event;
+mod guard;
 mod issue_recovery_codes;
+mod issue_temporary_access_pass;
 mod life;
+mod place_user;
 mod start_enrollment;
 mod state;
 
 use countersign_eventsourcing::Decider;
 
+use crate::approval::DangerousAct;
+
 pub use confirm_enrollment::{ConfirmEnrollment, Confirmation, MAX_CONFIRM_ATTEMPTS};
+pub use erase_user::EraseUser;
 pub use event::{
     AbandonReason, AuthenticatorReinstated, AuthenticatorRemoved, AuthenticatorRenamed,
     AuthenticatorSuspended, DefaultAuthenticatorSet, EnrollmentAbandoned, EnrollmentAttemptFailed,
-    EnrollmentConfirmed, EnrollmentStarted, Event, RecoveryCodesIssued,
+    EnrollmentConfirmed, EnrollmentStarted, Event, RecoveryCodesIssued, SelfServiceTokenIssued,
+    TemporaryAccessPassIssued, UserErased, UserPlaced,
 };
+pub use guard::Guard;
 pub use issue_recovery_codes::{IssueRecoveryCodes, RECOVERY_CODE_KIND};
+pub use issue_temporary_access_pass::{IssueTemporaryAccessPass, Pass, TEMPORARY_ACCESS_PASS_KIND};
 pub use life::{
     ReinstateAuthenticator, RemoveAuthenticator, RenameAuthenticator, SetDefaultAuthenticator,
     SuspendAuthenticator,
 };
+pub use place_user::{IssueSelfServiceToken, PlaceUser, Placement};
 pub use start_enrollment::{MAX_AUTHENTICATORS, StartEnrollment};
 pub use state::{Authenticator, State, Status};
 
@@ -58,6 +70,16 @@ pub enum Command {
     Remove(RemoveAuthenticator),
     /// Issues a set of recovery codes in place of the previous one.
     IssueRecoveryCodes(IssueRecoveryCodes),
+    /// Issues a temporary access pass in place of the previous one.
+    IssueTemporaryAccessPass(IssueTemporaryAccessPass),
+    /// Places the user in an organisation, with or without privilege.
+    PlaceUser(PlaceUser),
+    /// Notes that a token was made with which the user looks after their own authenticators.
+    IssueSelfServiceToken(IssueSelfServiceToken),
+    /// Erases the user for good.
+    EraseUser(EraseUser),
+    /// Carries a command out unless others must agree to it first.
+    Guarded(Guard, Box<Self>),
 }
 
 /// Why a command is not allowed.
@@ -81,9 +103,18 @@ pub enum Rejection {
     /// Only a suspended authenticator can do this.
     #[error("the authenticator is not suspended")]
     NotSuspended,
+    /// A temporary access pass is for a while: challenges never prefer it.
+    #[error("a temporary access pass is never the default")]
+    NeverDefault,
     /// The authenticator is gone.
     #[error("the authenticator was removed")]
     Removed,
+    /// The user was erased; nothing is accepted for them any more.
+    #[error("the user was erased")]
+    Erased,
+    /// Others must agree to it first.
+    #[error("other administrators must approve it first")]
+    NeedsApproval(DangerousAct),
 }
 
 impl Decider for UserAuthenticators {
@@ -94,6 +125,9 @@ impl Decider for UserAuthenticators {
     type Rejection = Rejection;
 
     fn decide(state: &State, command: Command) -> Result<Vec<Event>, Rejection> {
+        if state.is_erased() && !matches!(command, Command::EraseUser(_)) {
+            return Err(Rejection::Erased);
+        }
         match command {
             Command::StartEnrollment(command) => command.decide(state),
             Command::ConfirmEnrollment(command) => command.decide(state),
@@ -103,6 +137,17 @@ impl Decider for UserAuthenticators {
             Command::Reinstate(command) => command.decide(state),
             Command::Remove(command) => command.decide(state),
             Command::IssueRecoveryCodes(command) => command.decide(state),
+            Command::IssueTemporaryAccessPass(command) => command.decide(state),
+            Command::PlaceUser(command) => command.decide(state),
+            Command::IssueSelfServiceToken(command) => command.decide(state),
+            Command::EraseUser(command) => command.decide(state),
+            Command::Guarded(guard, command) => {
+                let events = Self::decide(state, *command)?;
+                match events.iter().find_map(|event| guard.act_in_need(state, event)) {
+                    Some(act) => Err(Rejection::NeedsApproval(act)),
+                    None => Ok(events),
+                }
+            }
         }
     }
 

@@ -5,7 +5,13 @@ use proptest::prelude::*;
 
 use super::{fixtures::*, *};
 
+/// Erasing ends a history, so it is asked for seldom.
 fn commands() -> impl Strategy<Value = Command> {
+    let erase = EraseUser { reason: "asked to".to_owned(), now: at(900) };
+    prop_oneof![40 => while_known(), 1 => Just(Command::EraseUser(erase))]
+}
+
+fn while_known() -> impl Strategy<Value = Command> {
     let n = 1..6u8;
     let seconds = 0..900i64;
     let confirmation = prop_oneof![Just(RIGHT), Just(Confirmation::Wrong)];
@@ -31,6 +37,7 @@ fn commands() -> impl Strategy<Value = Command> {
             reason: "replaced".to_owned(),
             now: at(20),
         })),
+        n.clone().prop_map(|n| issue_pass(n + 200)),
         n.prop_map(|n| Command::IssueRecoveryCodes(IssueRecoveryCodes {
             new_authenticator_id: id(n + 100),
             record: sealed(n),
@@ -55,6 +62,7 @@ proptest! {
                 continue;
             }
             let Ok(events) = UserAuthenticators::decide(&state, command) else { continue };
+            prop_assert!(!state.is_erased() || events.is_empty());
             for event in events {
                 let stored = UserAuthenticators::encode(&event);
                 let read = UserAuthenticators::decode(
@@ -74,8 +82,13 @@ proptest! {
             let gone = state.authenticators().iter().filter(|a| a.is_removed());
             prop_assert!(gone.clone().all(|a| a.record.is_none()));
             prop_assert!(state.active().iter().all(|a| a.record.is_some()));
-            let sets = state.active().iter().filter(|a| &*a.kind == RECOVERY_CODE_KIND).count();
-            prop_assert!(sets <= 1);
+            let count = |kind| state.active().iter().filter(|a| &*a.kind == kind).count();
+            prop_assert!(count(RECOVERY_CODE_KIND) <= 1);
+            prop_assert!(count(TEMPORARY_ACCESS_PASS_KIND) <= 1);
+            let default = state.default_id().and_then(|id| state.find(id));
+            prop_assert!(default.is_none_or(|a| a.pass.is_none()));
+            let left = state.authenticators().iter().filter(|a| !a.is_removed()).count();
+            prop_assert!(!state.is_erased() || left == 0);
         }
         let replayed = history.iter().fold(State::default(), UserAuthenticators::evolve);
         prop_assert_eq!(replayed, state);

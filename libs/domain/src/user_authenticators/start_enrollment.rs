@@ -9,7 +9,7 @@ use super::{
     AbandonReason, EnrollmentAbandoned, EnrollmentStarted, Event, Rejection, State, Status,
 };
 
-/// How many authenticators a user may have, pending ones included and removed ones not.
+/// How many authenticators a user may have, pending ones included, removed ones and a temporary access pass not.
 pub const MAX_AUTHENTICATORS: usize = 20;
 
 /// Begins to bind an authenticator. A pending enrolment of the same kind gives way to it.
@@ -53,7 +53,10 @@ impl StartEnrollment {
                         reason,
                     }));
                 }
-                Status::Active { .. } | Status::Suspended { .. } => kept += 1,
+                // A pass is the help desk's, not one of the user's own.
+                Status::Active { .. } | Status::Suspended { .. } => {
+                    kept += usize::from(authenticator.pass.is_none());
+                }
                 Status::Removed { .. } => {}
             }
         }

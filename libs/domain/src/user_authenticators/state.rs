@@ -4,13 +4,20 @@ use countersign_core::{AuthenticatorId, Timestamp};
 use countersign_crypto::Sealed;
 use serde::{Deserialize, Serialize};
 
-use super::{Event, MAX_CONFIRM_ATTEMPTS, RECOVERY_CODE_KIND};
+use super::{
+    Event, MAX_CONFIRM_ATTEMPTS, Pass, Placement, RECOVERY_CODE_KIND, Rejection,
+    TEMPORARY_ACCESS_PASS_KIND,
+};
 
 /// A user's authenticators, oldest first; abandoned enrolments are forgotten.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     authenticators: Vec<Authenticator>,
     default: Option<AuthenticatorId>,
+    /// Apart, because most users are placed nowhere.
+    placement: Option<Box<Placement>>,
+    /// When the user was erased.
+    erased_at: Option<Timestamp>,
 }
 
 /// One authenticator.
@@ -28,10 +35,12 @@ pub struct Authenticator {
     pub parameters: Box<[(Box<str>, Box<str>)]>,
     /// When enrolment began.
     pub started_at: Timestamp,
-    /// For a set of codes, which set; 0 otherwise.
+    /// For a set of codes or a pass, which one; 0 otherwise.
     pub generation: u32,
     /// For a set of codes, how many it began with; 0 otherwise.
     pub code_count: u32,
+    /// For a temporary access pass, when it opens. Apart, because hardly any is one.
+    pub pass: Option<Box<Pass>>,
     /// Where it stands.
     pub status: Status,
 }
@@ -85,6 +94,18 @@ impl Authenticator {
     pub const fn is_removed(&self) -> bool {
         matches!(self.status, Status::Removed { .. })
     }
+
+    /// Ends it for good, and lets go of its secret.
+    fn end(&mut self) {
+        self.record = None;
+        self.status = match self.status {
+            Status::Active { confirmed_at, .. } | Status::Suspended { confirmed_at, .. } => {
+                Status::Removed { confirmed_at: Some(confirmed_at) }
+            }
+            Status::Pending { .. } => Status::Removed { confirmed_at: None },
+            Status::Removed { confirmed_at } => Status::Removed { confirmed_at },
+        };
+    }
 }
 
 impl State {
@@ -106,24 +127,88 @@ impl State {
         self.default
     }
 
-    /// Returns those that may answer challenges: the default first, recovery codes last.
+    /// Returns when the user was erased.
+    #[must_use]
+    pub const fn erased_at(&self) -> Option<Timestamp> {
+        self.erased_at
+    }
+
+    /// Returns whether the user was erased.
+    #[must_use]
+    pub const fn is_erased(&self) -> bool {
+        self.erased_at.is_some()
+    }
+
+    /// Returns where the user is placed.
+    #[must_use]
+    pub fn placement(&self) -> &Placement {
+        const NOWHERE: &Placement = &Placement { organisation_id: None, privileged: false };
+        self.placement.as_deref().unwrap_or(NOWHERE)
+    }
+
+    /// Returns those that may answer challenges: the default first, then recovery codes, a temporary access pass last. A
+    /// pass ends by itself; [`usable`](crate::usable) says whether it has.
     #[must_use]
     pub fn active(&self) -> Vec<&Authenticator> {
         let mut active: Vec<_> = self.authenticators.iter().filter(|a| a.is_active()).collect();
-        active.sort_by_key(|a| (&*a.kind == RECOVERY_CODE_KIND, Some(a.id) != self.default));
+        let rank = |kind: &str| match kind {
+            TEMPORARY_ACCESS_PASS_KIND => 2,
+            RECOVERY_CODE_KIND => 1,
+            _ => 0,
+        };
+        active.sort_by_key(|a| (rank(&a.kind), Some(a.id) != self.default));
         active
     }
 
     /// Returns the user's set of recovery codes.
     #[must_use]
     pub fn recovery_codes(&self) -> Option<&Authenticator> {
-        self.authenticators.iter().find(|a| &*a.kind == RECOVERY_CODE_KIND && !a.is_removed())
+        self.issued(RECOVERY_CODE_KIND)
+    }
+
+    /// Returns the one of a kind that is issued and of which a user has no two.
+    fn issued(&self, kind: &str) -> Option<&Authenticator> {
+        self.authenticators.iter().find(|a| &*a.kind == kind && !a.is_removed())
+    }
+
+    /// Returns id and generation of the next of such a kind: the id stays, so that failures go on counting (NIST SP
+    /// 800-63B-4 section 3.2.2).
+    pub(super) fn next_generation(
+        &self,
+        kind: &str,
+        new_id: AuthenticatorId,
+    ) -> Result<(AuthenticatorId, u32), Rejection> {
+        match self.issued(kind) {
+            None => Ok((new_id, 1)),
+            Some(issued) if issued.is_active() => {
+                Ok((issued.id, issued.generation.saturating_add(1)))
+            }
+            Some(_) => Err(Rejection::NotActive),
+        }
     }
 
     /// Adds one, and keeps no room for more: most users have one or two.
     fn add(&mut self, authenticator: Authenticator) {
         self.authenticators.reserve_exact(1);
         self.authenticators.push(authenticator);
+    }
+
+    /// Adds one that is active as soon as it is issued, if it is not there.
+    fn add_issued(&mut self, id: AuthenticatorId, kind: &str, issued_at: Timestamp) {
+        if self.find(id).is_none() {
+            self.add(Authenticator {
+                id,
+                kind: kind.into(),
+                display_name: None,
+                record: None,
+                parameters: Box::default(),
+                started_at: issued_at,
+                generation: 0,
+                code_count: 0,
+                pass: None,
+                status: Status::Active { confirmed_at: issued_at, consumed_factor: None },
+            });
+        }
     }
 
     fn change(&mut self, id: AuthenticatorId, change: impl FnOnce(&mut Authenticator)) {
@@ -147,6 +232,7 @@ impl State {
                 started_at: event.started_at,
                 generation: 0,
                 code_count: 0,
+                pass: None,
                 status: Status::Pending {
                     expires_at: event.expires_at,
                     attempts_left: MAX_CONFIRM_ATTEMPTS,
@@ -182,40 +268,34 @@ impl State {
             }),
             Event::AuthenticatorRemoved(event) => {
                 self.default = self.default.filter(|id| *id != event.authenticator_id);
-                self.change(event.authenticator_id, |a| {
-                    a.record = None;
-                    a.status = match a.status {
-                        Status::Active { confirmed_at, .. }
-                        | Status::Suspended { confirmed_at, .. } => {
-                            Status::Removed { confirmed_at: Some(confirmed_at) }
-                        }
-                        Status::Pending { .. } | Status::Removed { .. } => {
-                            Status::Removed { confirmed_at: None }
-                        }
-                    };
-                });
+                self.change(event.authenticator_id, Authenticator::end);
+            }
+            Event::UserPlaced(event) => {
+                let placement = event.placement.clone();
+                self.placement = (placement != Placement::default()).then(|| Box::new(placement));
+            }
+            Event::SelfServiceTokenIssued(_) => {}
+            Event::UserErased(event) => {
+                self.erased_at.get_or_insert(event.erased_at);
+                self.default = None;
+                self.placement = None;
+                self.authenticators.iter_mut().for_each(Authenticator::end);
             }
             Event::RecoveryCodesIssued(event) => {
-                if self.find(event.authenticator_id).is_none() {
-                    self.add(Authenticator {
-                        id: event.authenticator_id,
-                        kind: RECOVERY_CODE_KIND.into(),
-                        display_name: None,
-                        record: None,
-                        parameters: Box::default(),
-                        started_at: event.issued_at,
-                        generation: 0,
-                        code_count: 0,
-                        status: Status::Active {
-                            confirmed_at: event.issued_at,
-                            consumed_factor: None,
-                        },
-                    });
-                }
+                self.add_issued(event.authenticator_id, RECOVERY_CODE_KIND, event.issued_at);
                 self.change(event.authenticator_id, |a| {
                     a.record = Some(event.record.clone());
                     a.generation = event.generation;
                     a.code_count = event.count;
+                });
+            }
+            Event::TemporaryAccessPassIssued(event) => {
+                let kind = TEMPORARY_ACCESS_PASS_KIND;
+                self.add_issued(event.authenticator_id, kind, event.issued_at);
+                self.change(event.authenticator_id, |a| {
+                    a.record = Some(event.record.clone());
+                    a.generation = event.generation;
+                    a.pass = Some(Box::new(event.pass));
                 });
             }
         }

@@ -5,7 +5,7 @@ use countersign_domain::{policy::MfaRequirement, tenant::Command};
 use countersign_proto::admin as wire;
 use countersign_service::{ApiError, Reason, Scope, fields};
 
-use super::{AdminApi, convert};
+use super::{AdminApi, convert, quorum::details};
 
 /// An application cannot leave it to the applications.
 const NOT_PER_APPLICATION: FieldProblem =
@@ -43,7 +43,6 @@ impl AdminApi {
         message: wire::SetMfaRequirementRequest,
     ) -> Result<wire::SetMfaRequirementResponse, ApiError> {
         let tenant = scope.tenant()?;
-        let request = self.request(scope, tenant, &message.request_id, &message)?;
         let application_id =
             fields::optional("application_id", &message.application_id, ApplicationId::parse)?;
         let requirement = convert::requirement(message.mfa_requirement)?
@@ -52,7 +51,14 @@ impl AdminApi {
             return Err(ApiError::field("mfa_requirement", NOT_PER_APPLICATION));
         }
         let command = Command::SetMfaRequirement { application_id, requirement };
-        let executed = self.execute(tenant, &request, command).await?;
+        let content =
+            wire::SetMfaRequirementRequest { request_id: String::new(), ..message.clone() };
+        let details = details([
+            ("application_id", message.application_id.clone()),
+            ("mfa_requirement", message.mfa_requirement().as_str_name().to_owned()),
+        ]);
+        let deed = self.deed(scope, &message.request_id, &message, &content, details)?;
+        let executed = self.perform(&deed, command).await?;
         let tenant = Some(convert::tenant(tenant, &executed.folded.state));
         Ok(wire::SetMfaRequirementResponse { tenant })
     }

@@ -1,7 +1,7 @@
 //! The first start: the tenant that stands for the installation, and its first key.
 
 use countersign_core::{SecretString, TenantId};
-use countersign_domain::tenant::{Command, Role};
+use countersign_domain::tenant::{Command, IssueApiKey, Role};
 use countersign_eventsourcing::{Metadata, Request};
 use countersign_service::{ApiError, Foundation, keys::ApiKeySecret, tenant_stream};
 
@@ -28,14 +28,16 @@ pub async fn bootstrap<E>(
     }
     let secret = ApiKeySecret::generate(&platform, &*foundation.rng);
     keep(&secret.reveal()).map_err(BootstrapError::Keep)?;
-    let command = Command::IssueApiKey {
+    let command = Command::IssueApiKey(IssueApiKey {
         key_id: secret.key_id().clone(),
         display_name: "first key".to_owned(),
         secret_hash: secret.hash(),
         roles: vec![Role::PlatformAdmin],
         now: foundation.now(),
         expires_at: None,
-    };
+        organisation_id: None,
+        allowed_addresses: vec![],
+    });
     execute(foundation, command).await?;
     Ok(true)
 }

@@ -9,6 +9,9 @@ use countersign_eventsourcing::{Decider as _, Filter, Poison, Projection, Record
 use countersign_service::PassedOver;
 use tokio::sync::watch;
 
+/// After this event there is no such tenant.
+const ERASED: &str = "TenantErased";
+
 /// Which tenants there are, by id.
 #[derive(Debug)]
 pub struct TenantDirectory {
@@ -57,7 +60,7 @@ impl Projection for TenantDirectory {
 
     fn filter(&self) -> Filter {
         Filter {
-            event_types: vec!["TenantCreated".to_owned()],
+            event_types: ["TenantCreated", ERASED].map(str::to_owned).into(),
             ..Filter::category(Tenant::CATEGORY)
         }
     }
@@ -66,8 +69,13 @@ impl Projection for TenantDirectory {
         if let Ok(id) = TenantId::parse(event.stream.tenant())
             && !id.is_platform()
         {
+            let is_end = event.event.event_type == ERASED;
             self.tenants.send_modify(|directory| {
-                directory.ids.insert(id);
+                if is_end {
+                    directory.ids.remove(&id);
+                } else {
+                    directory.ids.insert(id);
+                }
             });
         }
         Ok(())

@@ -6,7 +6,7 @@ use countersign_factors::{factor, kinds};
 use countersign_proto::admin as wire;
 use countersign_service::{ApiError, Reason, Scope};
 
-use super::{AdminApi, convert};
+use super::{AdminApi, convert, quorum::details};
 
 impl AdminApi {
     pub(super) async fn handle_set_factor_settings(
@@ -15,8 +15,7 @@ impl AdminApi {
         message: wire::SetFactorSettingsRequest,
     ) -> Result<wire::SetFactorSettingsResponse, ApiError> {
         let tenant = scope.tenant()?;
-        let request = self.request(scope, tenant, &message.request_id, &message)?;
-        let given = message.settings.unwrap_or_default();
+        let given = message.settings.clone().unwrap_or_default();
         if factor(&given.kind).is_none() {
             let known: Vec<_> = kinds().collect();
             let message =
@@ -29,7 +28,12 @@ impl AdminApi {
             kind: given.kind.as_str().into(),
             settings: convert::factor_settings(&given)?,
         };
-        let executed = self.execute(tenant, &request, command).await?;
+        let content =
+            wire::SetFactorSettingsRequest { request_id: String::new(), ..message.clone() };
+        let details =
+            details([("kind", given.kind.clone()), ("disabled", given.disabled.to_string())]);
+        let deed = self.deed(scope, &message.request_id, &message, &content, details)?;
+        let executed = self.perform(&deed, command).await?;
         let tenant = Some(convert::tenant(tenant, &executed.folded.state));
         Ok(wire::SetFactorSettingsResponse { tenant })
     }

@@ -3,16 +3,23 @@
 use countersign_domain::tenant::Rejection;
 use countersign_service::{ApiError, Reason};
 
+use crate::app::spent;
+
 /// Translates why a command is not allowed.
 pub(super) fn rejected(rejection: Rejection) -> ApiError {
     let reason = match rejection {
         Rejection::NotFound => Reason::TenantNotFound,
         Rejection::Exists => Reason::TenantExists,
+        Rejection::OrganisationNotFound => Reason::OrganisationNotFound,
+        Rejection::OrganisationExists => Reason::OrganisationExists,
+        Rejection::TooManyOrganisations => Reason::TooManyOrganisations,
         Rejection::ApplicationNotFound => Reason::ApplicationNotFound,
         Rejection::ApplicationExists => Reason::ApplicationExists,
         Rejection::TooManyApplications => Reason::TooManyApplications,
         Rejection::ApiKeyNotFound => Reason::ApiKeyNotFound,
         Rejection::TooManyApiKeys => Reason::TooManyApiKeys,
+        // Whoever asks gets past it once, unless what was agreed to is done.
+        Rejection::NeedsApproval(_) => return spent(),
     };
     ApiError::with_message(reason, rejection.to_string())
 }
@@ -28,6 +35,9 @@ mod tests {
         let expected = [
             (Rejection::NotFound, "TENANT_NOT_FOUND", Code::NotFound),
             (Rejection::Exists, "TENANT_EXISTS", Code::AlreadyExists),
+            (Rejection::OrganisationNotFound, "ORGANISATION_NOT_FOUND", Code::NotFound),
+            (Rejection::OrganisationExists, "ORGANISATION_EXISTS", Code::AlreadyExists),
+            (Rejection::TooManyOrganisations, "TOO_MANY_ORGANISATIONS", Code::FailedPrecondition),
             (Rejection::ApplicationNotFound, "APPLICATION_NOT_FOUND", Code::NotFound),
             (Rejection::ApplicationExists, "APPLICATION_EXISTS", Code::AlreadyExists),
             (Rejection::TooManyApplications, "TOO_MANY_APPLICATIONS", Code::FailedPrecondition),

@@ -1,7 +1,7 @@
 //! `ConfirmEnrollment`.
 
 use countersign_proto::enrollment as wire;
-use countersign_service::{ApiError, Scope, fields};
+use countersign_service::{ApiError, Scope, caller::Touch, fields};
 
 use super::{EnrollmentApi, authenticator_id};
 use crate::app::{Confirmed, confirm_enrollment};
@@ -12,7 +12,7 @@ impl EnrollmentApi {
         scope: &Scope,
         message: wire::ConfirmEnrollmentRequest,
     ) -> Result<wire::ConfirmEnrollmentResponse, ApiError> {
-        let user = self.user(scope, &message.user_id)?;
+        let user = self.user(scope, &message.user_id, Touch::Change).await?;
         let stream = user.authenticators();
         let request = scope.command(&self.foundation, &stream, &message.request_id, &message)?;
         let id = authenticator_id(&message.authenticator_id)?;

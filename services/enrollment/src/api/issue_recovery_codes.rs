@@ -1,7 +1,7 @@
 //! `IssueRecoveryCodes`.
 
 use countersign_proto::enrollment as wire;
-use countersign_service::{ApiError, Scope, fields};
+use countersign_service::{ApiError, Scope, caller::Touch, fields};
 
 use super::EnrollmentApi;
 use crate::app::issue_recovery_codes;
@@ -13,7 +13,8 @@ impl EnrollmentApi {
         message: wire::IssueRecoveryCodesRequest,
     ) -> Result<wire::IssueRecoveryCodesResponse, ApiError> {
         let user_id = fields::user_id(&message.user_id)?;
-        let user = self.foundation.user(scope.tenant()?, &user_id);
+        let user = scope.user(&self.foundation, &user_id, Touch::Change).await?;
+        scope.begin(&user, None)?;
         let stream = user.authenticators();
         let request = scope.command(&self.foundation, &stream, &message.request_id, &message)?;
         let issued = issue_recovery_codes(&self.foundation, &user, &request, &user_id).await?;

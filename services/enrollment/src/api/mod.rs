@@ -2,9 +2,13 @@
 
 mod confirm_enrollment;
 mod convert;
+mod erase_user;
 mod issue_recovery_codes;
+mod issue_temporary_access_pass;
 mod life;
+mod placing;
 mod read;
+mod self_service;
 mod start_enrollment;
 pub(crate) mod status;
 
@@ -12,7 +16,7 @@ use std::sync::Arc;
 
 use countersign_core::AuthenticatorId;
 use countersign_proto::{common, enrollment as wire};
-use countersign_service::{ApiError, Foundation, Scope, User, fields, present};
+use countersign_service::{ApiError, Foundation, Scope, User, caller::Touch, fields, present};
 
 use crate::app::{Authenticators, find};
 
@@ -28,8 +32,8 @@ impl EnrollmentApi {
     }
 
     /// Names the user that a request is about, in the caller's tenant.
-    fn user(&self, scope: &Scope, user_id: &str) -> Result<User, ApiError> {
-        Ok(self.foundation.user(scope.tenant()?, &fields::user_id(user_id)?))
+    async fn user(&self, scope: &Scope, user_id: &str, touch: Touch) -> Result<User, ApiError> {
+        scope.user(&self.foundation, &fields::user_id(user_id)?, touch).await
     }
 
     /// Shows one authenticator as it stands after a use case.
@@ -43,7 +47,8 @@ impl EnrollmentApi {
         let authenticator = find(authenticators, id)?;
         let state = &authenticators.state;
         let challenges = &challenges.state;
-        present::authenticator(&self.foundation, user, state, challenges, authenticator)
+        let at = self.foundation.now();
+        present::authenticator(&self.foundation, user, state, challenges, authenticator, at)
             .await
             .map(Some)
     }
@@ -76,5 +81,15 @@ countersign_service::rpcs! {
             = "RemoveAuthenticator" by handle_remove;
         issue_recovery_codes(wire::IssueRecoveryCodesRequest) -> wire::IssueRecoveryCodesResponse
             = "IssueRecoveryCodes" by handle_issue_codes;
+        issue_temporary_access_pass(wire::IssueTemporaryAccessPassRequest) -> wire::IssueTemporaryAccessPassResponse
+            = "IssueTemporaryAccessPass" by handle_issue_pass;
+        place_user(wire::PlaceUserRequest) -> wire::PlaceUserResponse
+            = "PlaceUser" by handle_place_user;
+        get_user(wire::GetUserRequest) -> wire::GetUserResponse
+            = "GetUser" by handle_get_user;
+        create_self_service_token(wire::CreateSelfServiceTokenRequest) -> wire::CreateSelfServiceTokenResponse
+            = "CreateSelfServiceToken" by handle_self_service_token;
+        erase_user(wire::EraseUserRequest) -> wire::EraseUserResponse
+            = "EraseUser" by handle_erase_user;
     }
 }

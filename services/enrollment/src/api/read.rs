@@ -2,7 +2,7 @@
 
 use countersign_core::AuthenticatorId;
 use countersign_proto::{common, enrollment as wire};
-use countersign_service::{ApiError, Scope, User, paging::Page, present};
+use countersign_service::{ApiError, Scope, User, caller::Touch, paging::Page, present};
 
 use super::{EnrollmentApi, authenticator_id};
 use crate::app::Authenticators;
@@ -13,7 +13,7 @@ impl EnrollmentApi {
         scope: &Scope,
         message: wire::GetAuthenticatorRequest,
     ) -> Result<wire::GetAuthenticatorResponse, ApiError> {
-        let user = self.user(scope, &message.user_id)?;
+        let user = self.user(scope, &message.user_id, Touch::Read).await?;
         let id = authenticator_id(&message.authenticator_id)?;
         let authenticators = self.foundation.authenticators.load(&user.authenticators()).await?;
         let authenticator = self.show(&user, &authenticators, id).await?;
@@ -25,7 +25,7 @@ impl EnrollmentApi {
         scope: &Scope,
         message: wire::ListAuthenticatorsRequest,
     ) -> Result<wire::ListAuthenticatorsResponse, ApiError> {
-        let user = self.user(scope, &message.user_id)?;
+        let user = self.user(scope, &message.user_id, Touch::Read).await?;
         let page = Page::of(message.page_size, &message.page_token)?;
         let authenticators = self.foundation.authenticators.load(&user.authenticators()).await?;
         let challenges = self.foundation.challenges.load(&user.challenges()).await?;
@@ -36,10 +36,12 @@ impl EnrollmentApi {
             .filter(|authenticator| message.include_removed || !authenticator.is_removed());
         let (listed, next_page_token) = page.take(listed);
         let (foundation, challenges) = (&self.foundation, &challenges.state);
+        let now = foundation.now();
         let mut authenticators = Vec::with_capacity(listed.len());
         for authenticator in listed {
             let shown =
-                present::authenticator(foundation, &user, state, challenges, authenticator).await?;
+                present::authenticator(foundation, &user, state, challenges, authenticator, now)
+                    .await?;
             authenticators.push(shown);
         }
         Ok(wire::ListAuthenticatorsResponse { authenticators, next_page_token })

@@ -2,7 +2,7 @@
 
 use countersign_domain::wire::timestamp_to_wire;
 use countersign_proto::enrollment as wire;
-use countersign_service::{ApiError, Scope, fields};
+use countersign_service::{ApiError, Scope, caller::Touch, fields};
 
 use super::{EnrollmentApi, convert};
 use crate::app::{StartEnrollment, start_enrollment};
@@ -14,7 +14,8 @@ impl EnrollmentApi {
         message: wire::StartEnrollmentRequest,
     ) -> Result<wire::StartEnrollmentResponse, ApiError> {
         let user_id = fields::user_id(&message.user_id)?;
-        let user = self.foundation.user(scope.tenant()?, &user_id);
+        let user = scope.user(&self.foundation, &user_id, Touch::Change).await?;
+        scope.begin(&user, None)?;
         let stream = user.authenticators();
         let request = scope.command(&self.foundation, &stream, &message.request_id, &message)?;
         let kind = fields::text("kind", &message.kind, 32)?;

@@ -3,6 +3,8 @@
 use countersign_domain::user_authenticators::Rejection;
 use countersign_service::{ApiError, Reason};
 
+use crate::app::spent;
+
 /// Translates why a command is not allowed.
 pub(crate) fn rejected(rejection: Rejection) -> ApiError {
     let reason = match rejection {
@@ -12,7 +14,11 @@ pub(crate) fn rejected(rejection: Rejection) -> ApiError {
         Rejection::EnrollmentExpired => Reason::EnrollmentExpired,
         Rejection::NotActive => Reason::AuthenticatorNotActive,
         Rejection::NotSuspended => Reason::AuthenticatorNotSuspended,
+        Rejection::NeverDefault => Reason::AuthenticatorNeverDefault,
         Rejection::Removed => Reason::AuthenticatorRemoved,
+        Rejection::Erased => Reason::UserErased,
+        // Whoever asks gets past it once, unless what was agreed to is done.
+        Rejection::NeedsApproval(_) => return spent(),
     };
     ApiError::with_message(reason, rejection.to_string())
 }
@@ -32,7 +38,9 @@ mod tests {
             (Rejection::EnrollmentExpired, "ENROLLMENT_EXPIRED", Code::FailedPrecondition),
             (Rejection::NotActive, "AUTHENTICATOR_NOT_ACTIVE", Code::FailedPrecondition),
             (Rejection::NotSuspended, "AUTHENTICATOR_NOT_SUSPENDED", Code::FailedPrecondition),
+            (Rejection::NeverDefault, "AUTHENTICATOR_NEVER_DEFAULT", Code::FailedPrecondition),
             (Rejection::Removed, "AUTHENTICATOR_REMOVED", Code::FailedPrecondition),
+            (Rejection::Erased, "USER_ERASED", Code::FailedPrecondition),
         ];
         for (rejection, reason, code) in expected {
             let error = rejected(rejection);

@@ -1,7 +1,13 @@
 //! Use cases, one a file.
 
+mod activity;
+mod approvals;
 mod confirm_enrollment;
+mod erase_inactive;
+mod erase_tenant;
+mod erase_user;
 mod issue_recovery_codes;
+mod issue_temporary_access_pass;
 mod life;
 mod start_enrollment;
 
@@ -11,9 +17,18 @@ use countersign_domain::user_authenticators::{Authenticator, State};
 use countersign_eventsourcing::Folded;
 use countersign_service::{ApiError, Foundation, Reason, User};
 
+pub(crate) use activity::Activity;
+pub(crate) use approvals::{Agreement, Deed, agreed, rejected as rejected_approval, spent};
 pub(crate) use confirm_enrollment::{Confirmed, confirm_enrollment};
+pub(crate) use erase_inactive::erase_inactive;
+pub(crate) use erase_tenant::TENANT_ERASED;
+pub use erase_tenant::{TenantErasure, erase_tenant};
+pub(crate) use erase_user::erase_user;
 pub(crate) use issue_recovery_codes::issue_recovery_codes;
-pub(crate) use life::change;
+pub(crate) use issue_temporary_access_pass::{
+    IssueTemporaryAccessPass, SHORTEST as SHORTEST_ACCESS_PASS, issue_temporary_access_pass,
+};
+pub(crate) use life::{change, change_guarded};
 pub(crate) use start_enrollment::{StartEnrollment, start_enrollment};
 
 /// The field that seals what a factor keeps.

@@ -7,6 +7,7 @@ use countersign_domain::{
     tenant,
     user_authenticators::{
         self as authenticators, Authenticator, Command, Event, RECOVERY_CODE_KIND,
+        TEMPORARY_ACCESS_PASS_KIND,
     },
 };
 use countersign_eventsourcing::Request;
@@ -130,8 +131,14 @@ fn enrollable(kind: &str, tenant: &tenant::State) -> Result<&'static dyn Factor,
         let problem = FieldProblem::Other("must be one of the kinds that the message lists");
         ApiError::with_message(Reason::FactorKindUnknown, message).at("kind", problem)
     })?;
-    if kind == RECOVERY_CODE_KIND {
-        let message = "recovery codes are issued by IssueRecoveryCodes";
+    let issued = match kind {
+        RECOVERY_CODE_KIND => Some("recovery codes are issued by IssueRecoveryCodes"),
+        TEMPORARY_ACCESS_PASS_KIND => {
+            Some("temporary access passes are issued by IssueTemporaryAccessPass")
+        }
+        _ => None,
+    };
+    if let Some(message) = issued {
         return Err(ApiError::with_message(Reason::FactorKindNotEnrollable, message)
             .at("kind", FieldProblem::Other(message)));
     }

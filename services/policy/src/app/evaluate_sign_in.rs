@@ -2,11 +2,11 @@
 
 use countersign_core::{ApplicationId, SignInId};
 use countersign_domain::{
-    policy::{Inputs, PolicyEngine as _, Usable},
+    policy::{BrokenGlass, Inputs, PolicyEngine, Usable},
     user_sign_ins::{Event, RecordEvaluation, SignInEvaluated},
 };
 use countersign_eventsourcing::Request;
-use countersign_service::{ApiError, Foundation, Reason, User, seals};
+use countersign_service::{ApiError, Foundation, Reason, User, seals, usable, user_not_erased};
 
 /// What is asked.
 pub(crate) struct EvaluateSignIn {
@@ -30,11 +30,15 @@ pub(crate) async fn evaluate_sign_in(
         return Err(ApiError::new(Reason::ApplicationNotFound));
     }
     let authenticators = foundation.authenticators.load(&user.authenticators()).await?;
-    let active = authenticators.state.active();
-    let enabled = active.into_iter().filter(|a| !settings.factor_settings(&a.kind).disabled);
+    user_not_erased(&authenticators.state)?;
+    let usable = usable(foundation, user, settings, &authenticators.state).await?.into_iter();
     let usable: Vec<_> =
-        enabled.map(|a| Usable { authenticator_id: a.id, kind: a.kind.clone() }).collect();
+        usable.map(|a| Usable { authenticator_id: a.id, kind: a.kind.clone() }).collect();
+    let now = foundation.now();
     let policy = settings.policy();
+    let until = settings.glass_until(asked.application_id.as_ref(), now);
+    let broken = until.map(|until| BrokenGlass { until, policy: &policy });
+    let policy: &dyn PolicyEngine = broken.as_ref().map_or(&policy, |broken| broken);
     let application = asked.application_id.as_ref().map(ApplicationId::as_str);
     let judgement = policy.judge(&Inputs { application, usable: &usable });
     let User { tenant, key } = user;
@@ -49,7 +53,7 @@ pub(crate) async fn evaluate_sign_in(
         trace: judgement.trace,
         usable,
         policy_hash: countersign_crypto::sha256(&policy.canonical()),
-        evaluated_at: foundation.now(),
+        evaluated_at: now,
     };
     let executed = foundation
         .sign_ins
