@@ -1,6 +1,9 @@
 //! Bounds of request fields that several RPCs share.
 
-use countersign_core::{FieldProblem, UserId};
+use std::time::Duration;
+
+use countersign_core::{FieldProblem, Timestamp, UserId};
+use countersign_domain::wire::timestamp_from_wire;
 
 use crate::ApiError;
 
@@ -76,4 +79,41 @@ pub fn code(given: &str) -> Result<&str, ApiError> {
         return Err(ApiError::field("code", FieldProblem::Characters { allowed }));
     }
     Ok(given)
+}
+
+/// What `google.protobuf.Timestamp` can say: the years 1 to 9999.
+const SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
+
+/// Reads an optional instant. What is finer than the log's microseconds is cut off.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn instant(
+    name: &'static str,
+    wire: Option<&prost_types::Timestamp>,
+) -> Result<Option<Timestamp>, ApiError> {
+    let read = |wire: &prost_types::Timestamp| {
+        if SECONDS.contains(&wire.seconds) && (0..1_000_000_000).contains(&wire.nanos) {
+            Ok(timestamp_from_wire(wire))
+        } else {
+            Err(FieldProblem::Other("must be in the years 1 to 9999, with 0 to 999999999 nanos"))
+        }
+    };
+    field(name, wire.map(read).transpose())
+}
+
+/// Reads a length of time that must be positive.
+///
+/// # Errors
+/// Says that it is not.
+pub fn positive_duration(
+    field: &'static str,
+    duration: prost_types::Duration,
+) -> Result<Duration, ApiError> {
+    // By hand: the conversion that comes with the type panics on the least length of time.
+    let seconds = u64::try_from(duration.seconds).ok();
+    let nanos = u32::try_from(duration.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
+    let read = seconds.zip(nanos).map(|(seconds, nanos)| Duration::new(seconds, nanos));
+    let read = read.filter(|duration| !duration.is_zero());
+    read.ok_or_else(|| ApiError::field(field, FieldProblem::Other("must be a positive duration")))
 }

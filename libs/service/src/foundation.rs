@@ -2,8 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-use countersign_core::{Clock, FieldProblem, Rng, TenantId, Timestamp, UserId, UserKey, new_uuid_v7};
+use countersign_core::{
+    ApprovalId, Clock, FieldProblem, Rng, TenantId, Timestamp, UserId, UserKey, new_uuid_v7,
+};
 use countersign_domain::{
+    approval::Approval,
     delivery::Delivery,
     tenant::Tenant,
     user_authenticators::{self, UserAuthenticators},
@@ -56,6 +59,8 @@ pub struct Foundation {
     pub sign_ins: Executor<UserSignIns>,
     /// Deliveries.
     pub deliveries: Executor<Delivery>,
+    /// Requests for approval.
+    pub approvals: Executor<Approval>,
 }
 
 impl fmt::Debug for Foundation {
@@ -89,6 +94,7 @@ impl Foundation {
             challenges: executor(&log, &snapshots, CACHED_USERS),
             sign_ins: executor(&log, &snapshots, CACHED_TENANTS),
             deliveries: executor(&log, &snapshots, CACHED_TENANTS),
+            approvals: executor(&log, &snapshots, CACHED_TENANTS),
             log,
             vault,
             clock,
@@ -163,6 +169,12 @@ pub fn user_not_erased(authenticators: &user_authenticators::State) -> Result<()
 #[must_use]
 pub fn tenant_stream(tenant: &TenantId) -> StreamId {
     stream::<Tenant>(tenant, Tenant::STREAM_KEY)
+}
+
+/// Names the stream of a request for approval.
+#[must_use]
+pub fn approval_stream(tenant: &TenantId, id: ApprovalId) -> StreamId {
+    stream::<Approval>(tenant, &id.to_string())
 }
 
 /// Names a stream of `D`; category and key are ours, so the name is always right.

@@ -4,9 +4,10 @@ use std::fmt;
 
 use countersign_core::{KeyId, Rng, SecretString, TenantId};
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
+use zeroize::Zeroizing;
 
 /// What every key begins with, so that leaked ones are found by scanners.
-const PREFIX: &str = "csk_";
+pub(crate) const PREFIX: &str = "csk_";
 
 /// An API key, whole.
 #[derive(Clone)]
@@ -23,20 +24,23 @@ impl fmt::Debug for ApiKeySecret {
 }
 
 impl ApiKeySecret {
-    /// Makes a key of `tenant` with a secret of 256 random bits.
+    /// Makes a key of `tenant` with an id of its own.
     #[must_use]
     #[expect(clippy::expect_used, reason = "base 32 in lower case has letters and digits only")]
     pub fn generate(tenant: &TenantId, rng: &dyn Rng) -> Self {
         let mut id = [0u8; 10];
         rng.fill(&mut id);
         let key_id = KeyId::parse(&BASE32_NOPAD.encode(&id).to_ascii_lowercase());
-        let mut secret = [0u8; 32];
-        rng.fill(&mut secret);
-        Self {
-            tenant: tenant.clone(),
-            key_id: key_id.expect("letters and digits"),
-            secret: SecretString::new(BASE64URL_NOPAD.encode(&secret)),
-        }
+        Self::with_id(tenant, key_id.expect("letters and digits"), rng)
+    }
+
+    /// Makes a fresh secret of 256 random bits for a key of `tenant`.
+    #[must_use]
+    pub fn with_id(tenant: &TenantId, key_id: KeyId, rng: &dyn Rng) -> Self {
+        let mut secret = Zeroizing::new([0u8; 32]);
+        rng.fill(&mut *secret);
+        let secret = SecretString::new(BASE64URL_NOPAD.encode(&*secret));
+        Self { tenant: tenant.clone(), key_id, secret }
     }
 
     /// Reads a key. `None` if it does not have the form of one.

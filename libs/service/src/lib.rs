@@ -8,12 +8,18 @@ mod error;
 pub mod fields;
 mod followers;
 mod foundation;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod keys;
 pub mod lifecycle;
+pub mod limits;
 pub mod paging;
+mod panics;
 mod passed_over;
 pub mod peers;
 pub mod present;
+mod reactors;
 mod reason;
 pub mod request_line;
 mod rpcs;
@@ -22,13 +28,17 @@ pub mod seals;
 mod status;
 pub mod telemetry;
 pub mod transport;
+mod usable;
 mod world;
 
 pub use error::ApiError;
 pub use followers::{Board, FollowerReport};
-pub use foundation::{Foundation, FoundationParts, User, tenant_stream};
+pub use foundation::{
+    Foundation, FoundationParts, User, approval_stream, tenant_stream, user_not_erased,
+};
 pub use passed_over::{PassedEvent, PassedOver};
 pub use reason::Reason;
-pub use scope::Scope;
+pub use scope::{APPROVAL_METADATA, Scope};
 pub use status::{to_last_status, to_status};
+pub use usable::usable;
 pub use world::{OsRandom, SystemClock};

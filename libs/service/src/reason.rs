@@ -48,9 +48,18 @@ reasons! {
     RequestMalformed = "REQUEST_MALFORMED", InvalidArgument, "Encode the request by the schema of the RPC.";
     /// The request has more bytes than are read.
     RequestTooLarge = "REQUEST_TOO_LARGE", OutOfRange, "Send at most 64 KiB: every field has a bound far below that.";
-    /// The API key is missing, unknown, expired or revoked.
-    Unauthenticated = "UNAUTHENTICATED", Unauthenticated, "Send `authorization: Bearer <key>` with a key in use.";
-    /// The caller's roles do not allow this, or the tenant is not the caller's.
+    /// The message of the request did not arrive in time; nothing was changed.
+    RequestTooSlow = "REQUEST_TOO_SLOW", DeadlineExceeded, "Send the whole message at once.";
+    /// More came from the caller, the tenant, the source address or for the user than is allowed; metadata `limit` says from
+    /// which. Nothing was changed.
+    RateLimited = "RATE_LIMITED", ResourceExhausted, "Repeat with the same `request_id` after the delay in `RetryInfo`, and send less.";
+    /// The process has as much to do as it can; nothing was changed.
+    Overloaded = "OVERLOADED", Unavailable, "Repeat with the same `request_id` after the delay in `RetryInfo`.";
+    /// The caller is not known: the key, token or certificate is missing, unknown, expired or revoked.
+    Unauthenticated = "UNAUTHENTICATED", Unauthenticated, "Send `authorization: Bearer <key>` with a key in use, or a token of an issuer that the operator has named.";
+    /// The keys of the caller's issuer cannot be fetched, so that its token cannot be checked.
+    IssuerUnavailable = "ISSUER_UNAVAILABLE", Unavailable, "Repeat after the delay in `RetryInfo`; the operator looks at why the issuer does not answer.";
+    /// The caller's roles do not allow this, or the tenant, organisation or user is not the caller's.
     PermissionDenied = "PERMISSION_DENIED", PermissionDenied, "Use a key with one of the roles that the RPC lists.";
     /// The request id was used before for another request.
     RequestIdReused = "REQUEST_ID_REUSED", AlreadyExists, "Use a fresh `request_id` for a different request.";
@@ -79,6 +88,12 @@ reasons! {
     TenantNotFound = "TENANT_NOT_FOUND", NotFound, "Create the tenant first, or mend the metadata `countersign-tenant`.";
     /// There is a tenant of this name already.
     TenantExists = "TENANT_EXISTS", AlreadyExists, "Choose another id.";
+    /// The tenant has no such organisation.
+    OrganisationNotFound = "ORGANISATION_NOT_FOUND", NotFound, "Create the organisation first.";
+    /// The tenant has an organisation of this name already.
+    OrganisationExists = "ORGANISATION_EXISTS", AlreadyExists, "Choose another id.";
+    /// The tenant has as many organisations as are allowed.
+    TooManyOrganisations = "TOO_MANY_ORGANISATIONS", FailedPrecondition, "Use the organisations that are there.";
     /// The tenant has no such application.
     ApplicationNotFound = "APPLICATION_NOT_FOUND", NotFound, "Create the application first.";
     /// The tenant has an application of this name already.
@@ -101,6 +116,8 @@ reasons! {
     AuthenticatorNotFound = "AUTHENTICATOR_NOT_FOUND", NotFound, "List the user's authenticators.";
     /// The authenticator is not active.
     AuthenticatorNotActive = "AUTHENTICATOR_NOT_ACTIVE", FailedPrecondition, "Confirm or reinstate it first.";
+    /// A temporary access pass is for a while: challenges never prefer it.
+    AuthenticatorNeverDefault = "AUTHENTICATOR_NEVER_DEFAULT", FailedPrecondition, "Choose another of the user's authenticators.";
     /// The authenticator is not suspended.
     AuthenticatorNotSuspended = "AUTHENTICATOR_NOT_SUSPENDED", FailedPrecondition, "Only a suspended one can be reinstated.";
     /// The authenticator was removed for good.
@@ -113,6 +130,8 @@ reasons! {
     EnrollmentExpired = "ENROLLMENT_EXPIRED", FailedPrecondition, "Start a new enrolment.";
     /// The recovery codes were shown when they were issued; only their hashes are stored.
     CodesAlreadyShown = "CODES_ALREADY_SHOWN", FailedPrecondition, "Issue a fresh set with a fresh `request_id`.";
+    /// The temporary access pass was shown when it was issued; only a hash of its code is stored.
+    PassAlreadyShown = "PASS_ALREADY_SHOWN", FailedPrecondition, "Issue another with a fresh `request_id`; it ends that one.";
     /// The user has nothing to answer a challenge with.
     NoUsableAuthenticator = "NO_USABLE_AUTHENTICATOR", FailedPrecondition, "Enrol an authenticator first.";
     /// The user has no such challenge, or it was closed long ago.
@@ -127,6 +146,32 @@ reasons! {
     Throttled = "THROTTLED", ResourceExhausted, "Wait for the delay in `RetryInfo`; without one, an administrator must release it.";
     /// The authenticator has no failures to clear.
     NotThrottled = "NOT_THROTTLED", FailedPrecondition, "Nothing needs doing.";
+    /// The tenant lets nobody do this alone: others are asked to approve it now; metadata `approval_id` names the request.
+    ApprovalRequired = "APPROVAL_REQUIRED", FailedPrecondition, "Let other administrators call ApproveRequest, then repeat the request with the metadata `countersign-approval`.";
+    /// There is no such request for approval.
+    ApprovalNotFound = "APPROVAL_NOT_FOUND", NotFound, "List the requests for approval.";
+    /// More administrators must approve, or the delay after the last of them has not passed, as `RetryInfo` then says.
+    ApprovalPending = "APPROVAL_PENDING", FailedPrecondition, "Wait for the others, or for the delay in `RetryInfo`, and repeat.";
+    /// An administrator declined it.
+    ApprovalDeclined = "APPROVAL_DECLINED", FailedPrecondition, "Settle it with whoever declined; without `countersign-approval` the request asks anew.";
+    /// The approval has expired.
+    ApprovalExpired = "APPROVAL_EXPIRED", FailedPrecondition, "Repeat the request without `countersign-approval`, which asks anew.";
+    /// The approval was given for another request or to another caller.
+    ApprovalMismatch = "APPROVAL_MISMATCH", FailedPrecondition, "Repeat exactly the request that was approved, as the caller who asked.";
+    /// The approval was used or withdrawn; metadata `state` says which.
+    ApprovalClosed = "APPROVAL_CLOSED", FailedPrecondition, "Repeat the request without `countersign-approval`, which asks anew.";
+    /// Nobody decides on their own request.
+    ApprovalOwnRequest = "APPROVAL_OWN_REQUEST", FailedPrecondition, "Let another administrator decide, or withdraw it.";
+    /// Somebody else changes the installation's keys at this moment, or they are being wrapped anew.
+    KeysBusy = "KEYS_BUSY", Aborted, "Repeat after the delay in `RetryInfo`; GetKeyring says how far wrapping anew has come.";
+    /// The installation's keys are not those any more that the request goes out from.
+    KeyringChanged = "KEYRING_CHANGED", Aborted, "Look at them with GetKeyring, and repeat with what it says if it is still wanted.";
+    /// The rotation cannot be done as things stand; the message says why. Nothing was changed.
+    RotationRefused = "ROTATION_REFUSED", FailedPrecondition, "Do what the message says, or wait for the delay in `RetryInfo`.";
+    /// Replicas share the installation's keys and only read them.
+    KeysShared = "KEYS_SHARED", FailedPrecondition, "The operator runs `countersign keyring --offline` on the directory of keys.";
+    /// Whoever keeps the key-encryption key refuses, or has another one; the message says what it says. Nothing was changed.
+    KeyProviderRefused = "KEY_PROVIDER_REFUSED", FailedPrecondition, "The operator looks at the settings `keys` and at the provider.";
     /// There is no such delivery.
     DeliveryNotFound = "DELIVERY_NOT_FOUND", NotFound, "List the deliveries.";
 }

@@ -10,14 +10,14 @@ use std::{
 
 use countersign_core::Chain;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderValue, Request, Response, header::HeaderName};
+use http::{HeaderValue, Request, Response, header::HeaderName};
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
 use tower::{Layer, Service};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::{Foundation, caller::Caller, peers::FORWARDED_METADATA};
+use crate::{Foundation, caller::Caller, peers::Forwarded};
 
 /// Response metadata that names the request in the server's log and in the events that it caused.
 pub const CORRELATION_METADATA: &str = "countersign-correlation-id";
@@ -69,7 +69,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let id = given(request.headers()).unwrap_or_else(|| self.foundation.new_id());
+        // A peer gave the request a name before it passed it on: both write their lines under it.
+        let given = request.extensions().get::<Forwarded>().map(|note| note.correlation_id);
+        let id = given.unwrap_or_else(|| self.foundation.new_id());
         request.extensions_mut().insert(CorrelationId(id));
         let path = request.uri().path().to_owned();
         // At this level nobody pays for it who does not look closer: the line says the same.
@@ -92,14 +94,6 @@ where
             Ok(response)
         })
     }
-}
-
-/// Returns the id that a peer gave the request before it passed it on: both write their lines under it. Whoever sends one
-/// without being a peer only chooses the name of their own request.
-fn given(headers: &HeaderMap) -> Option<Uuid> {
-    let is_forwarded = headers.contains_key(FORWARDED_METADATA);
-    let id = is_forwarded.then(|| headers.get(CORRELATION_METADATA)).flatten()?;
-    Uuid::try_parse(id.to_str().ok()?).ok()
 }
 
 /// Writes the canonical line, with what lies underneath a failure. Without a status in the headers the call went well, or

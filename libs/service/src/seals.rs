@@ -9,6 +9,8 @@ pub const RECORD: &str = "authenticator.record";
 pub const USER_ID: &str = "user.id";
 /// The context that the platform gave of a sign-in.
 pub const SIGN_IN_CONTEXT: &str = "sign_in.context";
+/// Where an answer came from.
+pub const SOURCE: &str = "challenge.source";
 /// The recipient of a delivery.
 pub const RECIPIENT: &str = "delivery.recipient";
 

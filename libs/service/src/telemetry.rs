@@ -7,6 +7,8 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
+use crate::panics;
+
 /// The form of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -18,7 +20,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Sends logs to standard error from now on. `filter` is a directive list such as `info,countersign_eventlog=debug`;
+/// Sends logs to standard error from now on, and what is told of panics with them. `filter` is a directive list such as `info,countersign_eventlog=debug`;
 /// whatever it says, other people's code is heard from INFO up only.
 ///
 /// # Errors
@@ -40,6 +42,7 @@ pub fn init(
             registry.with(lines).try_init()?;
         }
     }
+    panics::keep_quiet();
     Ok(())
 }
 
@@ -61,16 +64,21 @@ fn may_be_heard(metadata: &Metadata<'_>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod written {
     use std::{
         io,
         sync::{Arc, Mutex},
     };
 
-    use super::*;
-
+    /// What was logged.
     #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
+    pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Written {
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
 
     impl io::Write for Written {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -82,6 +90,11 @@ mod tests {
             Ok(())
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{written::Written, *};
 
     /// Returns what is written of the same lines in our own code and in a transport.
     fn heard(filter: &str) -> String {
@@ -99,8 +112,7 @@ mod tests {
             tracing::debug!(target: "tower::buffer", "tower debug");
             tracing::info!(target: "h2::codec", "h2 info");
         });
-        let written = written.0.lock().unwrap().clone();
-        String::from_utf8(written).unwrap()
+        written.text()
     }
 
     #[test]

@@ -6,31 +6,40 @@ use std::{
     task::{Context, Poll},
 };
 
-use countersign_core::TenantId;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
+use http::{Extensions, HeaderMap, Request, Response};
 use tonic::body::Body;
 use tower::{Layer, Service};
 
-use super::table::{OPEN_PREFIXES, allowed_roles};
-use crate::{
-    ApiError, Foundation, Reason,
-    caller::{Caller, TENANT_METADATA},
-    keys::ApiKeySecret,
-    to_status,
+use super::{
+    identities::{Identities, identify},
+    last_use::LastUse,
+    table::{OPEN_PREFIXES, allowed_roles},
 };
+use crate::{ApiError, Foundation, Reason, caller::Caller, to_status};
+
+/// Tells when a tenant was erased, and completes it.
+const ENDS_TENANTS: &str = "/countersign.admin.v1.AdminService/EraseTenant";
+
+/// What callers are found with.
+#[derive(Clone, Debug)]
+struct Means {
+    foundation: Arc<Foundation>,
+    identities: Arc<Identities>,
+    last_use: LastUse,
+}
 
 /// Puts [`Access`] around a service.
 #[derive(Clone, Debug)]
 pub struct AccessLayer {
-    foundation: Arc<Foundation>,
+    means: Means,
 }
 
 impl AccessLayer {
-    /// Finds callers among the tenants of `foundation`.
+    /// Finds callers among the tenants of `foundation` and those that `identities` know.
     #[must_use]
-    pub const fn new(foundation: Arc<Foundation>) -> Self {
-        Self { foundation }
+    pub fn new(foundation: Arc<Foundation>, identities: Arc<Identities>) -> Self {
+        Self { means: Means { foundation, identities, last_use: LastUse::default() } }
     }
 }
 
@@ -38,7 +47,7 @@ impl<S> Layer<S> for AccessLayer {
     type Service = Access<S>;
 
     fn layer(&self, inner: S) -> Access<S> {
-        Access { inner, foundation: Arc::clone(&self.foundation) }
+        Access { inner, means: self.means.clone() }
     }
 }
 
@@ -46,7 +55,7 @@ impl<S> Layer<S> for AccessLayer {
 #[derive(Clone, Debug)]
 pub struct Access<S> {
     inner: S,
-    foundation: Arc<Foundation>,
+    means: Means,
 }
 
 impl<S, B> Service<Request<B>> for Access<S>
@@ -70,9 +79,10 @@ where
         if OPEN_PREFIXES.iter().any(|prefix| request.uri().path().starts_with(prefix)) {
             return Box::pin(inner.call(request));
         }
-        let foundation = Arc::clone(&self.foundation);
+        let means = self.means.clone();
         Box::pin(async move {
-            match admit(&foundation, request.uri().path(), request.headers()).await {
+            let (path, headers) = (request.uri().path(), request.headers());
+            match admit(means, path, headers, request.extensions()).await {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller.clone());
                     let mut response = inner.call(request).await?;
@@ -87,46 +97,31 @@ where
 }
 
 async fn admit(
-    foundation: &Foundation,
+    means: Means,
     path: &str,
     headers: &HeaderMap,
+    extensions: &Extensions,
 ) -> Result<Caller, ApiError> {
-    let caller = identify(foundation, headers).await?;
-    let roles = allowed_roles(path);
-    if !roles.is_some_and(|roles| caller.has_any(roles)) {
-        return Err(ApiError::new(Reason::PermissionDenied));
+    let Means { foundation, identities, last_use } = &means;
+    let caller = identify(foundation, identities, last_use, headers, extensions).await?;
+    let caller = caller.narrowed(allowed_roles(path).unwrap_or_default())?;
+    if path != ENDS_TENANTS {
+        check_not_erased(foundation, &caller).await?;
     }
     Ok(caller)
 }
 
-/// Finds out who calls. Everything that may be wrong with a key is told in the same words.
-async fn identify(foundation: &Foundation, headers: &HeaderMap) -> Result<Caller, ApiError> {
-    let unauthenticated = || ApiError::new(Reason::Unauthenticated);
-    let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let bearer =
-        header.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(unauthenticated)?;
-    let secret = ApiKeySecret::parse(bearer).ok_or_else(unauthenticated)?;
-    let settings = foundation.tenant(secret.tenant()).await?;
-    let key = settings.state.api_key(secret.key_id());
-    let expected = key.map_or([0; 32], |key| key.secret_hash);
-    let is_right = countersign_crypto::constant_time_eq(&secret.hash(), &expected);
-    let key = key.filter(|key| is_right && key.is_usable(foundation.now()));
-    let key = key.ok_or_else(unauthenticated)?;
-    let home = secret.tenant().clone();
-    let named = headers.get(TENANT_METADATA).map(|value| {
-        TenantId::parse(value.to_str().unwrap_or("\u{0}"))
-            .map_err(|problem| ApiError::field(TENANT_METADATA, problem))
-    });
-    let acts_on = match named.transpose()? {
-        None if home.is_platform() => None,
-        None => Some(home.clone()),
-        Some(named) if home.is_platform() || named == home => Some(named),
-        Some(_) => return Err(ApiError::new(Reason::PermissionDenied)),
-    };
-    Ok(Caller {
-        requester: format!("api-key:{home}.{}", secret.key_id()).into(),
-        home,
-        roles: key.roles.as_slice().into(),
-        acts_on,
-    })
+/// Lets nobody act on a tenant that was erased. What cannot be read is no answer: whoever needs it reads it again.
+async fn check_not_erased(foundation: &Foundation, caller: &Caller) -> Result<(), ApiError> {
+    let Some(tenant) = &caller.acts_on else { return Ok(()) };
+    // The keys of an erased tenant open nothing, so one that did says enough.
+    if *tenant == caller.home && caller.requester.starts_with("api-key:") {
+        return Ok(());
+    }
+    match foundation.tenant(tenant).await {
+        Ok(settings) if settings.state.erased_at().is_some() => {
+            Err(ApiError::new(Reason::TenantNotFound))
+        }
+        _ => Ok(()),
+    }
 }

@@ -1,11 +1,18 @@
 //! Who may call what: one table, and the layer that enforces it before any handler runs.
 
+pub mod foreign;
+mod identities;
+mod last_use;
 mod layer;
+mod nobody;
+mod self_service;
 mod table;
 
 use std::collections::BTreeSet;
 
+pub use identities::{ClientAddress, Identities, PeerCertificate};
 pub use layer::{Access, AccessLayer};
+pub use self_service::{LONGEST_LIFETIME, SelfServiceToken};
 pub use table::{OPEN_PREFIXES, ROWS, allowed_roles};
 
 /// RPCs that have no row in the table. A server with one does not start.

@@ -14,21 +14,21 @@ pub struct PeerAddress {
     origin: Uri,
     host: String,
     port: u16,
+    is_tls: bool,
 }
 
 impl PeerAddress {
-    /// Reads `http://host:port`.
+    /// Reads `http://host:port` or `https://host:port`.
     ///
     /// # Errors
     /// Says what is wrong, and what would be right.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let form = "must be http://host:port";
+        let form = "must be http://host:port or https://host:port";
         let uri: Uri = text.parse().map_err(|_| form)?;
-        if uri.scheme_str() == Some("https") {
-            return Err("must be http://host:port: for TLS between processes use a service mesh");
-        }
         let authority = uri.authority().ok_or(form)?;
-        if uri.scheme_str() != Some("http") || uri.path() != "/" || uri.query().is_some() {
+        let is_tls = uri.scheme_str() == Some("https");
+        let is_known = is_tls || uri.scheme_str() == Some("http");
+        if !is_known || uri.path() != "/" || uri.query().is_some() {
             return Err(form);
         }
         if authority.as_str().contains('@') {
@@ -40,7 +40,7 @@ impl PeerAddress {
         if host.is_empty() {
             return Err(form);
         }
-        Ok(Self { origin: uri, host, port })
+        Ok(Self { origin: uri, host, port, is_tls })
     }
 
     /// Returns the name or the IP address of the host.
@@ -53,6 +53,12 @@ impl PeerAddress {
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Returns whether it is spoken to over TLS.
+    #[must_use]
+    pub const fn is_tls(&self) -> bool {
+        self.is_tls
     }
 
     /// Returns where it is, if no name has to be looked up for that.
@@ -141,6 +147,12 @@ impl PeerAddresses {
     pub fn of(&self, service: &str) -> &[PeerAddress] {
         self.services.get(service).map_or(&[], Vec::as_slice)
     }
+
+    /// Returns whether any of them is spoken to over TLS.
+    #[must_use]
+    pub fn need_tls(&self) -> bool {
+        self.services.values().flatten().any(PeerAddress::is_tls)
+    }
 }
 
 #[cfg(test)]
@@ -155,9 +167,11 @@ mod tests {
     #[test]
     fn an_address_is_a_host_and_a_port() {
         let addresses =
-            parse(&["http://audit:7443", "http://[::1]:1/", "http://10.0.0.1:2"]).unwrap();
+            parse(&["https://audit:7443", "http://[::1]:1/", "http://10.0.0.1:2"]).unwrap();
+        assert!(addresses.need_tls());
         let [name, six, four] = addresses.of("audit") else { panic!("three addresses") };
         assert_eq!((name.host(), name.port(), name.fixed()), ("audit", 7443, None));
+        assert!(name.is_tls() && !six.is_tls() && !four.is_tls());
         assert_eq!(six.fixed(), Some("[::1]:1".parse().unwrap()));
         assert_eq!(four.fixed(), Some("10.0.0.1:2".parse().unwrap()));
         assert!(addresses.of("challenge").is_empty());
@@ -169,7 +183,7 @@ mod tests {
             ("audit:7443", "http://host:port"),
             ("http://audit", "must name a port"),
             ("http://audit:0", "must name a port"),
-            ("https://audit:7443", "service mesh"),
+            ("ftp://audit:7443", "https://host:port"),
             ("http://audit:7443/v1", "http://host:port"),
             ("http://me:secret@audit:7443", "without a user"),
             ("", "http://host:port"),

@@ -12,6 +12,7 @@ use super::{
     failure::{Fate, ReplicaFailure, is_misdirected},
     held::{Delivery, Held},
     methods::Treatment,
+    note::Vouch,
     peek::{PassedOn, Peeked, peek},
     replica::{CONNECT_WITHIN, UnderWay},
 };
@@ -42,15 +43,16 @@ pub(super) enum Outcome {
 pub(super) async fn attempt(
     call: UnderWay,
     service: &'static str,
-    held: &Held,
+    (held, voucher): (&Held, &dyn Vouch),
     treatment: Treatment,
     budget: Budget,
 ) -> Outcome {
     let delivery = Arc::<Delivery>::default();
-    let response = match send(&call, held.request(budget, &delivery), &delivery, budget).await {
-        Ok(response) => response,
-        Err(outcome) => return outcome,
-    };
+    let response =
+        match send(&call, held.request(budget, &delivery, voucher), &delivery, budget).await {
+            Ok(response) => response,
+            Err(outcome) => return outcome,
+        };
     if is_misdirected(&response) {
         call.failed();
         return Outcome::Misdirected(response);

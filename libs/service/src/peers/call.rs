@@ -13,6 +13,7 @@ use super::{
     failure::{Fate, unavailable},
     held::Held,
     methods::treatment,
+    note::Vouch,
     replicas::Replicas,
 };
 use crate::{ApiError, OsRandom, Reason, to_status};
@@ -23,23 +24,37 @@ const TRIES: usize = 3;
 /// About how long to wait before the second try; twice as long before the third.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// The longest wait before another try. Whoever is told to wait longer than that does it better themselves.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
 /// Passes `request` on to one of `replicas`, and its answer back.
 pub(super) async fn forward(
     replicas: &Replicas,
     request: Request<Body>,
     limit: Duration,
+    voucher: &dyn Vouch,
 ) -> Response<Body> {
     let budget = Budget::of(request.headers(), limit);
     let answered = async {
         let path = request.uri().path().to_owned();
         let read = tokio::time::timeout_at(budget.give_up_at(), Held::read(request)).await;
         let held = read.map_err(|_| ApiError::new(Reason::DeadlineExceeded))??;
-        Ok::<_, ApiError>(carry(replicas, &path, &held, budget).await)
+        let carried = Carried { path: &path, held: &held, voucher };
+        Ok::<_, ApiError>(carry(replicas, carried, budget).await)
     };
     answered.await.unwrap_or_else(|error| to_status(&error).into_http())
 }
 
-async fn carry(replicas: &Replicas, path: &str, held: &Held, budget: Budget) -> Response<Body> {
+/// What is passed on.
+#[derive(Clone, Copy)]
+struct Carried<'a> {
+    path: &'a str,
+    held: &'a Held,
+    voucher: &'a dyn Vouch,
+}
+
+async fn carry(replicas: &Replicas, carried: Carried<'_>, budget: Budget) -> Response<Body> {
+    let Carried { path, held, voucher } = carried;
     let service = replicas.service();
     let treatment = treatment(path, held.framed());
     let mut tried = Vec::with_capacity(TRIES);
@@ -53,7 +68,14 @@ async fn carry(replicas: &Replicas, path: &str, held: &Held, budget: Budget) -> 
         tried.push(address);
         // What never got anywhere goes elsewhere without waiting, once.
         let at_once = (tried.len() == 1).then_some(Duration::ZERO);
-        let (answer, may_repeat, wait) = match attempt(call, service, held, treatment, budget).await
+        let (answer, may_repeat, wait) = match attempt(
+            call,
+            service,
+            (held, voucher),
+            treatment,
+            budget,
+        )
+        .await
         {
             Outcome::Answered(response) => return response,
             Outcome::Away(response, wait) => (response, treatment.may_repeat, wait),
@@ -70,7 +92,8 @@ async fn carry(replicas: &Replicas, path: &str, held: &Held, budget: Budget) -> 
             }
         };
         let pause = wait.unwrap_or_else(|| jittered(tried.len()));
-        if !may_repeat || tried.len() >= TRIES || pause >= budget.left() {
+        let is_too_long = pause > LONGEST_PAUSE || pause >= budget.left();
+        if !may_repeat || tried.len() >= TRIES || is_too_long {
             return answer;
         }
         tokio::time::sleep(pause).await;

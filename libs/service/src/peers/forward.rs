@@ -17,14 +17,15 @@ use super::{
     address::PeerAddresses,
     call,
     failure::{misdirected, not_served},
+    note::{Forwarded, Vouch},
     replicas::Replicas,
     resolve::{Resolve, SystemResolver},
     routes::{KnownService, Place, Routes},
+    secure::PeerTls,
 };
 use crate::{lifecycle::Lifecycle, to_status};
 
-/// Metadata of a call that a peer passed on: it is not passed on again. Whoever sends it without being a peer only gets
-/// less served.
+/// Metadata of a call that a peer passed on, with the peer's note: it is not passed on again.
 pub const FORWARDED_METADATA: &str = "countersign-forwarded";
 
 /// How often names are looked up.
@@ -34,15 +35,30 @@ const RESOLVE_EVERY: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Forwarding {
     request_timeout: Duration,
+    voucher: Arc<dyn Vouch>,
+    tls: Option<PeerTls>,
     resolver: Arc<dyn Resolve>,
     resolve_every: Duration,
 }
 
 impl Forwarding {
-    /// Takes at most `request_timeout` for a call, as the deadline layer outside does, and looks names up in DNS.
+    /// Takes at most `request_timeout` for a call, as the deadline layer outside does, lets `voucher` say where calls come
+    /// from, and looks names up in DNS.
     #[must_use]
-    pub fn new(request_timeout: Duration) -> Self {
-        Self { request_timeout, resolver: Arc::new(SystemResolver), resolve_every: RESOLVE_EVERY }
+    pub fn new(request_timeout: Duration, voucher: Arc<dyn Vouch>) -> Self {
+        Self {
+            request_timeout,
+            voucher,
+            tls: None,
+            resolver: Arc::new(SystemResolver),
+            resolve_every: RESOLVE_EVERY,
+        }
+    }
+
+    /// Speaks TLS to those whose address is `https`.
+    #[must_use]
+    pub fn over(self, tls: Option<PeerTls>) -> Self {
+        Self { tls, ..self }
     }
 
     /// Looks names up with `resolver`, `every` so often.
@@ -65,6 +81,7 @@ impl fmt::Debug for Forwarding {
 #[derive(Clone, Debug)]
 pub struct ForwardLayer {
     routes: Arc<Routes>,
+    voucher: Arc<dyn Vouch>,
     request_timeout: Duration,
 }
 
@@ -82,7 +99,8 @@ impl ForwardLayer {
         for service in services {
             let peers = addresses.of(service.name);
             let is_peer = !service.is_here && !peers.is_empty();
-            let replicas = is_peer.then(|| Arc::new(Replicas::new(service.name, peers)));
+            let tls = forwarding.tls.clone();
+            let replicas = is_peer.then(|| Arc::new(Replicas::new(service.name, peers, tls)));
             if let Some(replicas) = &replicas {
                 let (replicas, peers) = (Arc::clone(replicas), peers.to_vec());
                 let (resolver, every) =
@@ -91,7 +109,8 @@ impl ForwardLayer {
             }
             routes.add(*service, replicas);
         }
-        Self { routes: Arc::new(routes), request_timeout: forwarding.request_timeout }
+        let voucher = Arc::clone(&forwarding.voucher);
+        Self { routes: Arc::new(routes), voucher, request_timeout: forwarding.request_timeout }
     }
 }
 
@@ -99,8 +118,8 @@ impl<S> Layer<S> for ForwardLayer {
     type Service = Forward<S>;
 
     fn layer(&self, inner: S) -> Forward<S> {
-        let routes = Arc::clone(&self.routes);
-        Forward { inner, routes, request_timeout: self.request_timeout }
+        let (routes, voucher) = (Arc::clone(&self.routes), Arc::clone(&self.voucher));
+        Forward { inner, routes, voucher, request_timeout: self.request_timeout }
     }
 }
 
@@ -109,6 +128,7 @@ impl<S> Layer<S> for ForwardLayer {
 pub struct Forward<S> {
     inner: S,
     routes: Arc<Routes>,
+    voucher: Arc<dyn Vouch>,
     request_timeout: Duration,
 }
 
@@ -127,7 +147,7 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (service, place) = self.routes.place(request.uri().path());
-        let is_forwarded = request.headers().contains_key(FORWARDED_METADATA);
+        let is_forwarded = request.extensions().get::<Forwarded>().is_some();
         let answer = match place {
             Place::Here => return Box::pin(self.inner.call(request)),
             Place::Elsewhere(_) | Place::Unknown if is_forwarded => {
@@ -136,7 +156,10 @@ where
             Place::Unknown => to_status(&not_served(service, &self.routes.here())).into_http(),
             Place::Elsewhere(replicas) => {
                 let (replicas, limit) = (Arc::clone(replicas), self.request_timeout);
-                return Box::pin(async move { Ok(call::forward(&replicas, request, limit).await) });
+                let voucher = Arc::clone(&self.voucher);
+                return Box::pin(async move {
+                    Ok(call::forward(&replicas, request, limit, &*voucher).await)
+                });
             }
         };
         Box::pin(std::future::ready(Ok(answer)))

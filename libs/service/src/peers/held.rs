@@ -13,6 +13,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use countersign_core::Rng as _;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Version,
     header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE},
@@ -20,10 +21,16 @@ use http::{
 };
 use http_body::{Body as _, Frame};
 use tonic::{Status, body::Body};
+use uuid::Uuid;
 
-use super::{budget::Budget, forward::FORWARDED_METADATA, methods::PREFIX};
+use super::{
+    budget::Budget,
+    forward::FORWARDED_METADATA,
+    methods::PREFIX,
+    note::{Forwarded, Vouch},
+};
 use crate::{
-    ApiError, Reason,
+    ApiError, OsRandom, Reason,
     request_line::{CORRELATION_METADATA, CorrelationId},
 };
 
@@ -48,6 +55,8 @@ pub(super) struct Held {
     path: PathAndQuery,
     headers: HeaderMap,
     framed: Bytes,
+    /// Where it came from.
+    note: Forwarded,
 }
 
 impl Held {
@@ -73,15 +82,17 @@ impl Held {
             headers.remove(name);
         }
         headers.insert(TE, HeaderValue::from_static("trailers"));
-        headers.insert(FORWARDED_METADATA, HeaderValue::from_static("1"));
+        headers.remove(FORWARDED_METADATA);
         headers.remove(CORRELATION_METADATA);
-        let id = parts.extensions.get::<CorrelationId>();
-        if let Some(id) = id.and_then(|id| HeaderValue::try_from(id.0.to_string()).ok()) {
+        // Named further out, so that both sides write their lines under the same name.
+        let id = parts.extensions.get::<CorrelationId>().map_or_else(random_id, |id| id.0);
+        let note = Forwarded::of(&parts.extensions, id);
+        if let Ok(id) = HeaderValue::try_from(id.to_string()) {
             headers.insert(CORRELATION_METADATA, id);
         }
         let path = parts.uri.into_parts().path_and_query;
         let path = path.unwrap_or(PathAndQuery::from_static("/"));
-        Ok(Self { method: parts.method, path, headers, framed: framed.freeze() })
+        Ok(Self { method: parts.method, path, headers, framed: framed.freeze(), note })
     }
 
     /// Returns the request's messages, each with its prefix.
@@ -90,15 +101,30 @@ impl Held {
     }
 
     /// Makes the request that a peer is sent.
-    pub(super) fn request(&self, budget: Budget, delivery: &Arc<Delivery>) -> Request<Body> {
+    pub(super) fn request(
+        &self,
+        budget: Budget,
+        delivery: &Arc<Delivery>,
+        voucher: &dyn Vouch,
+    ) -> Request<Body> {
         let mut request = Request::new(Body::new(Once::new(self.framed.clone(), delivery)));
         *request.method_mut() = self.method.clone();
         *request.version_mut() = Version::HTTP_2;
         *request.uri_mut() = http::Uri::from(self.path.clone());
         *request.headers_mut() = self.headers.clone();
         request.headers_mut().insert("grpc-timeout", budget.told());
+        let note = self.note.write(self.path.path(), voucher);
+        if let Ok(note) = HeaderValue::try_from(note) {
+            request.headers_mut().insert(FORWARDED_METADATA, note);
+        }
         request
     }
+}
+
+fn random_id() -> Uuid {
+    let mut bytes = [0; 16];
+    OsRandom.fill(&mut bytes);
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
 /// Returns the next frame of `body`.
@@ -206,6 +232,7 @@ mod tests {
             ("connection", "close"),
             ("content-length", "5"),
             ("countersign-correlation-id", "forged"),
+            ("countersign-forwarded", "forged"),
             ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
             ("authorization", "Bearer key"),
         ] {
@@ -217,7 +244,7 @@ mod tests {
         assert!(!held.headers.contains_key("content-length"));
         assert!(held.headers.contains_key("traceparent"));
         assert_eq!(held.headers["authorization"], "Bearer key");
-        assert_eq!(held.headers[FORWARDED_METADATA], "1");
+        assert!(!held.headers.contains_key(FORWARDED_METADATA));
         assert_eq!(held.headers[CORRELATION_METADATA], uuid::Uuid::max().to_string());
     }
 }

@@ -11,9 +11,12 @@
 //!   this one gives up a little earlier, so that the caller learns of an outage (`UNAVAILABLE`, with when to ask again)
 //!   rather than of a deadline. The peer is told what is left of it.
 //!
+//! Whoever passes a call on vouches for where it came from: see [`Forwarded`].
+//!
 //! [`DeadlineLayer`]: crate::deadline::DeadlineLayer
 
 mod address;
+mod admit;
 mod advice;
 mod attempt;
 mod budget;
@@ -22,14 +25,19 @@ mod failure;
 mod forward;
 mod held;
 mod methods;
+mod note;
 mod peek;
 mod replica;
 mod replicas;
 mod resolve;
 mod routes;
+mod secure;
 
 pub use address::{PeerAddress, PeerAddressError, PeerAddresses};
+pub use admit::{AdmitPeers, AdmitPeersLayer};
 pub use forward::{FORWARDED_METADATA, Forward, ForwardLayer, Forwarding};
 pub use methods::{Effect, METHODS};
+pub use note::{Forwarded, InstallationVoucher, Vouch};
 pub use resolve::{Resolve, SystemResolver};
 pub use routes::KnownService;
+pub use secure::PeerTls;

@@ -1,6 +1,7 @@
 //! One replica of a service: its connection, how busy it is, and whether it failed lately.
 
 use std::{
+    error::Error,
     net::SocketAddr,
     sync::{
         Arc, Weak,
@@ -21,7 +22,9 @@ use tonic::{
 };
 use tower::ServiceExt as _;
 
-use super::{address::PeerAddress, advice::is_on_the_way, held::Once, methods::PREFIX};
+use super::{
+    address::PeerAddress, advice::is_on_the_way, held::Once, methods::PREFIX, secure::PeerTls,
+};
 
 /// How long a connection may take to come about.
 pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(1);
@@ -71,12 +74,13 @@ impl Replica {
     /// Makes a replica that is connected to when it is first called.
     ///
     /// # Errors
-    /// Says that the address cannot be connected to, as one with a scope.
+    /// Says that the address cannot be connected to, as one with a scope, or one over TLS where nothing is said of TLS.
     pub(super) fn new(
         service: &'static str,
         address: SocketAddr,
         named: &PeerAddress,
-    ) -> Result<Self, tonic::transport::Error> {
+        tls: Option<&PeerTls>,
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))?
             // What stands between may choose by the name.
             .origin(named.origin().clone())
@@ -85,10 +89,16 @@ impl Replica {
             .http2_keep_alive_interval(ALIVE_EVERY)
             .keep_alive_timeout(ALIVE_WITHIN)
             .keep_alive_while_idle(true);
+        let channel = if named.is_tls() {
+            let tls = tls.ok_or("it is https, and nothing is said of TLS to peers")?;
+            endpoint.connect_with_connector_lazy(tls.connector(service, named)?)
+        } else {
+            endpoint.connect_lazy()
+        };
         Ok(Self {
             service,
             address,
-            channel: endpoint.connect_lazy(),
+            channel,
             under_way: AtomicUsize::new(0),
             rest: Mutex::default(),
         })
@@ -215,7 +225,7 @@ mod tests {
     #[tokio::test]
     async fn calls_that_are_lost_together_count_as_one_failure() {
         let named = PeerAddress::parse("http://audit:1").unwrap();
-        let replica = Replica::new("audit", "127.0.0.1:1".parse().unwrap(), &named).unwrap();
+        let replica = Replica::new("audit", "127.0.0.1:1".parse().unwrap(), &named, None).unwrap();
         let replica = Arc::new(replica);
         let calls = [(); 8].map(|()| replica.enter());
         assert_eq!(replica.under_way(), 8);

@@ -18,6 +18,7 @@ use super::{
     budget::Budget,
     replica::{Replica, UnderWay},
     resolve::Resolve,
+    secure::PeerTls,
 };
 
 /// How long looking a name up may take.
@@ -30,6 +31,7 @@ const SOON: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Replicas {
     service: &'static str,
+    tls: Option<PeerTls>,
     list: Mutex<Vec<Arc<Replica>>>,
     turn: AtomicUsize,
     /// Whether every name was looked up once.
@@ -38,9 +40,14 @@ pub(super) struct Replicas {
 
 impl Replicas {
     /// Begins with the replicas whose addresses need no looking up.
-    pub(super) fn new(service: &'static str, addresses: &[PeerAddress]) -> Self {
+    pub(super) fn new(
+        service: &'static str,
+        addresses: &[PeerAddress],
+        tls: Option<PeerTls>,
+    ) -> Self {
         let replicas = Self {
             service,
+            tls,
             list: Mutex::default(),
             turn: AtomicUsize::new(0),
             is_known: watch::Sender::new(addresses.iter().all(|one| one.fixed().is_some())),
@@ -88,12 +95,13 @@ impl Replicas {
                 continue;
             }
             let kept = list.iter().find(|replica| replica.address() == *address).cloned();
-            match kept.map_or_else(|| Replica::new(self.service, *address, named).map(Arc::new), Ok)
-            {
+            let fresh =
+                || Replica::new(self.service, *address, named, self.tls.as_ref()).map(Arc::new);
+            match kept.map_or_else(fresh, Ok) {
                 Ok(replica) => next.push(replica),
                 Err(error) => {
                     let service = self.service;
-                    tracing::warn!(service, %address, error = %Chain(&error), "not an address");
+                    tracing::warn!(service, %address, error = %Chain(&*error), "not an address");
                 }
             }
         }
@@ -155,7 +163,7 @@ mod tests {
     fn three() -> Replicas {
         let addresses =
             [1, 2, 3].map(|port| PeerAddress::parse(&format!("http://127.0.0.1:{port}")).unwrap());
-        Replicas::new("audit", &addresses)
+        Replicas::new("audit", &addresses, None)
     }
 
     async fn port(replicas: &Replicas, tried: &[SocketAddr]) -> (u16, UnderWay) {
@@ -206,10 +214,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn without_a_replica_there_is_nobody_to_call() {
-        assert!(Replicas::new("audit", &[]).enter(&[], budget()).await.is_none());
+        assert!(Replicas::new("audit", &[], None).enter(&[], budget()).await.is_none());
         let named = [PeerAddress::parse("http://audit:1").unwrap()];
         let began = Instant::now();
-        assert!(Replicas::new("audit", &named).enter(&[], budget()).await.is_none());
+        assert!(Replicas::new("audit", &named, None).enter(&[], budget()).await.is_none());
         assert_eq!(began.elapsed(), Duration::from_millis(900), "it waits to know the name");
     }
 }

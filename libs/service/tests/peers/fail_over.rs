@@ -104,6 +104,17 @@ async fn a_wait_longer_than_what_is_left_is_not_begun() {
 }
 
 #[tokio::test]
+async fn a_long_wait_is_left_to_the_caller() {
+    let a = Peer::start("a").await;
+    let front = Front::within(Duration::from_secs(30), &[a.address]).await;
+    a.script.then(Turn::Fail(log_away(Duration::from_secs(5))));
+    let began = tokio::time::Instant::now();
+    assert_eq!(reason(&front.read().await.unwrap_err()), "LOG_UNAVAILABLE");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_eq!(a.script.count(), 1);
+}
+
+#[tokio::test]
 async fn a_call_is_tried_three_times_and_gets_the_last_answer() {
     let a = Peer::start("a").await;
     let front = Front::to(&[a.address]).await;

@@ -1,20 +1,20 @@
 //! What is not passed on, and how that is said.
 
 use countersign_proto::policy::EvaluateSignInRequest;
-use countersign_service::peers::{Forwarding, PeerAddresses};
+use countersign_service::peers::PeerAddresses;
 use tonic::{Code, Request};
 use tonic_types::StatusExt as _;
 
 use crate::{
     peer::{Peer, Script},
-    world::{Front, LIMIT, reason},
+    world::{Front, LIMIT, forwarding, reason},
 };
 
 #[tokio::test]
 async fn what_is_served_here_stays_here() {
     let here = Script::new("here");
     let peers = PeerAddresses::default();
-    let front = Front::start(&peers, LIMIT, &Forwarding::new(LIMIT), Some(here.clone())).await;
+    let front = Front::start(&peers, LIMIT, &forwarding(LIMIT), Some(here.clone())).await;
     assert_eq!(front.change("").await.unwrap(), "here");
     assert!(here.asked()[0].get("countersign-forwarded").is_none());
 }
@@ -22,7 +22,7 @@ async fn what_is_served_here_stays_here() {
 #[tokio::test]
 async fn a_service_that_nobody_named_is_said_with_the_setting_that_would_name_it() {
     let peers = PeerAddresses::default();
-    let front = Front::start(&peers, LIMIT, &Forwarding::new(LIMIT), None).await;
+    let front = Front::start(&peers, LIMIT, &forwarding(LIMIT), None).await;
     let status = front.read().await.unwrap_err();
     assert_eq!((status.code(), &*reason(&status)), (Code::Unimplemented, "SERVICE_NOT_SERVED"));
     for part in ["serves challenge", "peers.audit", "http://audit:7443"] {
@@ -33,7 +33,7 @@ async fn a_service_that_nobody_named_is_said_with_the_setting_that_would_name_it
 #[tokio::test]
 async fn a_call_is_passed_on_once_only() {
     let peers = PeerAddresses::default();
-    let last = Front::start(&peers, LIMIT, &Forwarding::new(LIMIT), None).await;
+    let last = Front::start(&peers, LIMIT, &forwarding(LIMIT), None).await;
     let middle = Front::to(&[last.address]).await;
     let first = Front::to(&[middle.address]).await;
     let status = first.read().await.unwrap_err();
@@ -48,7 +48,7 @@ async fn a_call_is_passed_on_once_only() {
 #[tokio::test]
 async fn a_process_that_serves_something_else_costs_no_call() {
     let peers = PeerAddresses::default();
-    let other = Front::start(&peers, LIMIT, &Forwarding::new(LIMIT), None).await;
+    let other = Front::start(&peers, LIMIT, &forwarding(LIMIT), None).await;
     let a = Peer::start("a").await;
     let front = Front::to(&[other.address, a.address]).await;
     for _ in 0..10 {

@@ -2,13 +2,13 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use countersign_service::peers::{Forwarding, PeerAddresses, Resolve};
+use countersign_service::peers::{PeerAddresses, Resolve};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::{
     peer::Peer,
-    world::{Front, LIMIT, assert_outage},
+    world::{Front, LIMIT, assert_outage, forwarding},
 };
 
 const OFTEN: Duration = Duration::from_millis(5);
@@ -47,7 +47,7 @@ async fn front(names: &Arc<Names>) -> Front {
     let urls = ["http://audit.example:7443".to_owned()];
     let peers = PeerAddresses::parse([("audit", &urls)]).unwrap();
     let resolver = Arc::clone(names) as Arc<dyn Resolve>;
-    let forwarding = Forwarding::new(LIMIT).resolving(resolver, OFTEN);
+    let forwarding = forwarding(LIMIT).resolving(resolver, OFTEN);
     Front::start(&peers, LIMIT, &forwarding, None).await
 }
 

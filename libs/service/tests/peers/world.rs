@@ -1,7 +1,8 @@
 //! A process that passes calls on, and its callers.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use countersign_core::Timestamp;
 use countersign_proto::{
     audit::{GetStateAsOfRequest, audit_service_client::AuditServiceClient},
     policy::{
@@ -12,7 +13,7 @@ use countersign_proto::{
 use countersign_service::{
     deadline::DeadlineLayer,
     lifecycle::Lifecycle,
-    peers::{ForwardLayer, Forwarding, KnownService, PeerAddresses},
+    peers::{AdmitPeersLayer, ForwardLayer, Forwarding, KnownService, PeerAddresses, Vouch},
 };
 use tokio::net::TcpListener;
 use tonic::{
@@ -25,6 +26,29 @@ use crate::peer::Script;
 
 /// How long a request may take where the test does not say.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+
+/// Knows who is of this installation as long as nobody guesses how.
+#[derive(Debug)]
+pub(crate) struct Voucher(pub(crate) u8);
+
+impl Vouch for Voucher {
+    fn tag(&self, statement: &[u8]) -> [u8; 32] {
+        std::array::from_fn(|n| {
+            statement.iter().fold(self.0, |sum, byte| {
+                sum.wrapping_mul(31).wrapping_add(*byte).wrapping_add(u8::try_from(n).unwrap())
+            })
+        })
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(1_000)
+    }
+}
+
+/// Passes calls on within a limit.
+pub(crate) fn forwarding(limit: Duration) -> Forwarding {
+    Forwarding::new(limit, Arc::new(Voucher(1)))
+}
 
 /// A process that serves `challenge` and nothing else, unless it says so.
 #[derive(Debug)]
@@ -44,7 +68,7 @@ impl Front {
     pub(crate) async fn within(limit: Duration, addresses: &[SocketAddr]) -> Self {
         let urls: Vec<_> = addresses.iter().map(|address| format!("http://{address}")).collect();
         let peers = PeerAddresses::parse([("audit", &urls), ("policy", &urls)]).unwrap();
-        Self::start(&peers, limit, &Forwarding::new(limit), None).await
+        Self::start(&peers, limit, &forwarding(limit), None).await
     }
 
     /// Serves `policy` by `here` if there is one.
@@ -64,6 +88,7 @@ impl Front {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Server::builder()
+            .layer(AdmitPeersLayer::new(Arc::new(Voucher(1))))
             .layer(DeadlineLayer::new(limit))
             .layer(ForwardLayer::new(&services, peers, forwarding, &lifecycle))
             .add_service(PolicyServiceServer::new(here.unwrap_or(Script::new("front"))));
