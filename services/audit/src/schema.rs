@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::LazyLock};
 
 use countersign_domain::{
-    delivery::Delivery, tenant::Tenant, user_authenticators::UserAuthenticators,
+    approval::Approval, delivery::Delivery, tenant::Tenant, user_authenticators::UserAuthenticators,
     user_challenges::UserChallenges, user_sign_ins::UserSignIns,
 };
 use countersign_proto::FILE_DESCRIPTOR_SET;
@@ -28,6 +28,7 @@ pub fn event_types() -> Vec<(&'static str, u32)> {
         UserSignIns::EVENT_TYPES,
         Tenant::EVENT_TYPES,
         Delivery::EVENT_TYPES,
+        Approval::EVENT_TYPES,
     ]
     .concat()
 }

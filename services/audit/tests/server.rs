@@ -23,7 +23,7 @@ async fn a_client_replays_follows_and_folds_until_the_server_stops() {
     house.record(&ada, issued(1, 990), 990).await;
     let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = incoming.local_addr().unwrap();
-    let server = audit_server(Arc::clone(&house.foundation), &house.lifecycle);
+    let server = audit_server(Arc::clone(&house.foundation), &house.lifecycle, Arc::default());
     // In the place of the access layer.
     let service = InterceptedService::new(server, |mut request: Request<()>| {
         request.extensions_mut().insert(auditor("acme"));

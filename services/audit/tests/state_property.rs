@@ -89,8 +89,8 @@ async fn fold(
     let time = |instant: Timestamp| Some(timestamp_to_wire(instant));
     let mut shown = Vec::new();
     for authenticator in authenticators.authenticators() {
-        let house = &house.foundation;
-        let one = present::authenticator(house, user, &authenticators, &challenges, authenticator);
+        let (house, state) = (&house.foundation, &authenticators);
+        let one = present::authenticator(house, user, state, &challenges, authenticator, at(as_of));
         shown.push(one.await.unwrap());
     }
     GetStateAsOfResponse {

@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use countersign_bus::{Bus, ConsumerReport};
-use countersign_eventsourcing::Reactor;
+use countersign_bus::Bus;
 use countersign_providers::Messenger;
-use countersign_service::{
-    Board, FollowerReport, Foundation, PassedEvent, PassedOver, lifecycle::Lifecycle,
-};
+use countersign_service::{Board, Foundation, PassedOver, lifecycle::Lifecycle};
 
 use crate::{AccountNotices, Deliveries, DeliverySender};
 
@@ -48,22 +45,10 @@ impl Followers {
             .sum()
     }
 
-    /// Runs them until `lifecycle` stops, and puts them on `board`. The reactors run on the bus, which sees to it that of
-    /// all replicas one at a time acts because of an event.
+    /// Runs them until `lifecycle` stops, and puts them on `board`.
     pub fn spawn(&self, lifecycle: &Lifecycle, bus: &Arc<dyn Bus>, board: &Board) {
-        let reactors: [Arc<dyn Reactor>; 2] =
-            [Arc::clone(&self.notices) as _, Arc::clone(&self.sender) as _];
-        for reactor in reactors {
-            let (bus, stop) = (Arc::clone(bus), lifecycle.stopping());
-            lifecycle.spawn_to_its_end(async move { bus.run(reactor, stop).await });
-        }
-        let (bus, notices, sender) =
-            (Arc::clone(bus), Arc::clone(&self.notices), Arc::clone(&self.sender));
-        board.add(move || {
-            let passed_over =
-                [(notices.name(), notices.passed_over()), (sender.name(), sender.passed_over())];
-            bus.reports().into_iter().map(|report| shown(report, &passed_over)).collect()
-        });
+        board.run_reactor(lifecycle, bus, &self.notices, AccountNotices::passed_over);
+        board.run_reactor(lifecycle, bus, &self.sender, DeliverySender::passed_over);
         let passed_over = Deliveries::passed_over;
         board.run_projection(
             lifecycle,
@@ -71,27 +56,5 @@ impl Followers {
             Arc::clone(&self.deliveries),
             passed_over,
         );
-    }
-}
-
-/// Shows how far a reactor has come. A reactor never keeps its service from being ready: what waits for it is done later.
-fn shown(report: ConsumerReport, passed_over: &[(&str, &PassedOver)]) -> FollowerReport {
-    let known = passed_over.iter().find(|(name, _)| *name == report.name).map(|(_, known)| known);
-    let mut newest = known.map(|known| known.newest()).unwrap_or_default();
-    newest.extend(report.newest_parked.into_iter().map(|parked| PassedEvent {
-        position: None,
-        place: parked.place,
-        what: parked.reason,
-    }));
-    FollowerReport {
-        name: report.name,
-        caught_up: true,
-        standing_by: false,
-        position: report.position,
-        delay: None,
-        passed_over: known.map_or(0, |known| known.count()) + report.parked,
-        newest_passed_over: newest,
-        pending: report.pending,
-        trouble: report.trouble,
     }
 }

@@ -2,38 +2,20 @@
 
 use std::time::Duration;
 
-use countersign_core::{FieldProblem, Timestamp};
+use countersign_core::Timestamp;
 use countersign_domain::{
     policy::MfaRequirement,
     user_challenges::Challenge,
-    wire::{timestamp_from_wire, timestamp_to_wire},
+    wire::timestamp_to_wire,
 };
 use countersign_eventsourcing::RecordedEvent;
 use countersign_proto::{
     audit::{self as wire, replay_events_response::Item},
     common,
 };
-use countersign_service::{ApiError, fields};
+use countersign_service::{ApiError, fields::instant};
 
-use crate::{app::Replayed, schema};
-
-/// What `google.protobuf.Timestamp` can say: the years 1 to 9999.
-const SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
-
-/// Reads an optional instant. What is finer than the log's microseconds is cut off.
-pub(super) fn instant(
-    field: &'static str,
-    wire: Option<&prost_types::Timestamp>,
-) -> Result<Option<Timestamp>, ApiError> {
-    let read = |wire: &prost_types::Timestamp| {
-        if SECONDS.contains(&wire.seconds) && (0..1_000_000_000).contains(&wire.nanos) {
-            Ok(timestamp_from_wire(wire))
-        } else {
-            Err(FieldProblem::Other("must be in the years 1 to 9999, with 0 to 999999999 nanos"))
-        }
-    };
-    fields::field(field, wire.map(read).transpose())
-}
+use crate::{ErasedUsers, app::Replayed, schema};
 
 /// Reads an optional bound of the kind "at or after" or "before". What is finer than the log's microseconds is rounded
 /// up, so that what is recorded in the microsecond that holds it stays before it.
@@ -47,9 +29,12 @@ pub(super) fn bound(
 }
 
 /// Shows one item of a replay.
-pub(super) fn replayed(replayed: Replayed) -> wire::ReplayEventsResponse {
+pub(super) fn replayed(replayed: Replayed, erased: &ErasedUsers) -> wire::ReplayEventsResponse {
     let item = match replayed {
-        Replayed::Event(event) => Item::Event(recorded_event(event)),
+        Replayed::Event(event) => {
+            let erased = erased.concerns(&event);
+            Item::Event(wire::RecordedEvent { erased, ..recorded_event(event) })
+        }
         // The schema has no word for an empty log. Nobody meets this: a caller's API key is an event.
         Replayed::CaughtUp(position) => Item::CaughtUpPosition(position.map_or(0, |at| at.0)),
     };
@@ -76,6 +61,7 @@ fn recorded_event(recorded: RecordedEvent) -> wire::RecordedEvent {
             value: event.payload.into(),
         }),
         r#type: event.event_type.into_owned(),
+        erased: false,
     }
 }
 

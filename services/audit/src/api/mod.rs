@@ -12,18 +12,26 @@ use futures_util::stream::BoxStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
+use crate::ErasedUsers;
+
 /// AuditService over a foundation.
 #[derive(Debug)]
 pub struct AuditApi {
     foundation: Arc<Foundation>,
     stopping: CancellationToken,
+    erased: Arc<ErasedUsers>,
 }
 
 impl AuditApi {
-    /// Serves what the log of `foundation` holds. Replays end when `lifecycle` stops.
+    /// Serves what the log of `foundation` holds, and tells of `erased` users what nobody can read any more. Replays end when
+    /// `lifecycle` stops.
     #[must_use]
-    pub fn new(foundation: Arc<Foundation>, lifecycle: &Lifecycle) -> Self {
-        Self { foundation, stopping: lifecycle.stopping() }
+    pub fn new(
+        foundation: Arc<Foundation>,
+        lifecycle: &Lifecycle,
+        erased: Arc<ErasedUsers>,
+    ) -> Self {
+        Self { foundation, stopping: lifecycle.stopping(), erased }
     }
 }
 

@@ -1,5 +1,7 @@
 //! `ReplayEvents`.
 
+use std::sync::Arc;
+
 use countersign_core::{FieldProblem, TenantId, UserId};
 use countersign_eventsourcing::{Filter, Position};
 use countersign_proto::audit as wire;
@@ -37,8 +39,9 @@ impl AuditApi {
             follow: message.follow,
         };
         let replayed = replay_events(&self.foundation, replay, self.stopping.clone()).await?;
-        let shown = replayed.map(|item| match item {
-            Ok(item) => Ok(convert::replayed(item)),
+        let erased = Arc::clone(&self.erased);
+        let shown = replayed.map(move |item| match item {
+            Ok(item) => Ok(convert::replayed(item, &erased)),
             Err(error) => Err(to_last_status(&error)),
         });
         Ok(shown.boxed())

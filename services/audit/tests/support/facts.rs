@@ -12,7 +12,7 @@ use countersign_domain::{
     },
     user_challenges::{
         self, Allowed, AttemptFailed, AttemptFailure, AuthenticatorThrottled, ChallengeCanceled,
-        ChallengeIssued, ChallengeVerified, Consumed, ThrottleReleased, UserChallenges,
+        ChallengeIssued, ChallengeVerified, ClosedTo, Consumed, ThrottleReleased, UserChallenges,
     },
     user_sign_ins::{self, SignInEvaluated, UserSignIns},
 };
@@ -137,6 +137,7 @@ pub fn issued(n: u8, seconds: i64) -> Fact {
         max_attempts: 5,
         issued_at: at(seconds),
         expires_at: at(seconds + 300),
+        source: None,
     }))
 }
 
@@ -148,6 +149,9 @@ pub fn failed(n: u8, attempts_left: u32, seconds: i64) -> Fact {
         consecutive_failures: 5 - attempts_left.min(5),
         reason: AttemptFailure::WrongCode,
         failed_at: at(seconds),
+        source: None,
+        source_failures: None,
+        unproven_failures: None,
     }))
 }
 
@@ -162,6 +166,7 @@ pub fn verified(n: u8, consumed: Consumed, seconds: i64) -> Fact {
         verified_at: at(seconds),
         codes_remaining: None,
         codes_low: false,
+        source: None,
     }))
 }
 
@@ -175,6 +180,7 @@ pub fn throttled(n: u8, until: Option<i64>) -> Fact {
         authenticator_id: authenticator(n),
         consecutive_failures: 5,
         until: until.map(at),
+        closed_to: ClosedTo::Everyone,
     }))
 }
 

@@ -56,6 +56,8 @@ pub fn auditor(home: &str) -> Caller {
     Caller {
         requester: format!("api-key:{home}.k1").into(),
         roles: [Role::Auditor].into(),
+        organisation: None,
+        user: None,
         acts_on: (!home.is_platform()).then(|| home.clone()),
         home,
     }
@@ -130,7 +132,7 @@ impl House {
         }));
         let lifecycle = Lifecycle::new();
         Self {
-            api: AuditApi::new(Arc::clone(&foundation), &lifecycle),
+            api: AuditApi::new(Arc::clone(&foundation), &lifecycle, Arc::default()),
             foundation,
             lifecycle,
             clock,

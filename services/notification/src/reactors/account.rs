@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use countersign_core::AuthenticatorId;
 use countersign_crypto::Sealed;
-use countersign_domain::user_authenticators::{Event, RECOVERY_CODE_KIND, UserAuthenticators};
+use countersign_domain::user_authenticators::{
+    Event, RECOVERY_CODE_KIND, TEMPORARY_ACCESS_PASS_KIND, UserAuthenticators,
+};
 use countersign_eventsourcing::{EventCodec as _, EventLog, ReadError, Revision};
 use countersign_service::User;
 use futures_util::TryStreamExt as _;
@@ -48,6 +50,9 @@ impl Account {
             Event::RecoveryCodesIssued(event) => {
                 (event.authenticator_id, RECOVERY_CODE_KIND.into(), event.user_id)
             }
+            Event::TemporaryAccessPassIssued(event) => {
+                (event.authenticator_id, TEMPORARY_ACCESS_PASS_KIND.into(), event.user_id)
+            }
             Event::EnrollmentConfirmed(_)
             | Event::EnrollmentAttemptFailed(_)
             | Event::EnrollmentAbandoned(_)
@@ -55,7 +60,14 @@ impl Account {
             | Event::DefaultAuthenticatorSet(_)
             | Event::AuthenticatorSuspended(_)
             | Event::AuthenticatorReinstated(_)
-            | Event::AuthenticatorRemoved(_) => return,
+            | Event::AuthenticatorRemoved(_)
+            | Event::SelfServiceTokenIssued(_)
+            | Event::UserErased(_) => return,
+            // It is about no authenticator.
+            Event::UserPlaced(event) => {
+                self.user_id.get_or_insert(event.user_id);
+                return;
+            }
         };
         self.user_id.get_or_insert(user_id);
         if id == authenticator_id {

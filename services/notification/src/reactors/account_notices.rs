@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use countersign_core::{DeliveryId, TenantId};
+use countersign_core::DeliveryId;
 use countersign_crypto::Sealed;
 use countersign_domain::delivery::{Command, DeliveryRequested, State};
 use countersign_eventsourcing::{Filter, Poison, Reactor, RecordedEvent, Source};
@@ -53,10 +53,7 @@ impl AccountNotices {
 
     async fn announce(&self, recorded: &RecordedEvent) -> Result<(), Trouble> {
         let Some(notice) = notice::read(recorded)? else { return Ok(()) };
-        let user = User {
-            tenant: TenantId::parse(recorded.stream.tenant())?,
-            key: recorded.stream.key().parse()?,
-        };
+        let user = User::of(&recorded.stream)?;
         let delivery_id = Uuid::new_v5(&DELIVERIES, recorded.event.id.as_bytes());
         let delivery_id = DeliveryId::new(delivery_id);
         let stream = course::stream(&user.tenant, delivery_id);

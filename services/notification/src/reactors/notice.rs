@@ -54,6 +54,7 @@ notices! {
         AuthenticatorSuspended => "authenticator_suspended";
         AuthenticatorReinstated => "authenticator_reinstated";
         RecoveryCodesIssued => "recovery_codes_issued";
+        TemporaryAccessPassIssued => "temporary_access_pass_issued";
     }
     UserChallenges in user_challenges {
         AuthenticatorThrottled => "authenticator_throttled";

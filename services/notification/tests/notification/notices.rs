@@ -7,9 +7,10 @@ use countersign_domain::{
     delivery::{self, Delivery, DeliveryRequested},
     user_authenticators::{
         AuthenticatorReinstated, AuthenticatorRemoved, AuthenticatorRenamed,
-        AuthenticatorSuspended, Event, RecoveryCodesIssued, UserAuthenticators,
+        AuthenticatorSuspended, Event, Pass, RecoveryCodesIssued, TemporaryAccessPassIssued,
+        UserAuthenticators,
     },
-    user_challenges::{self, AuthenticatorThrottled, UserChallenges},
+    user_challenges::{self, AuthenticatorThrottled, ClosedTo, UserChallenges},
 };
 use countersign_eventsourcing::{EventCodec as _, RecordedEvent};
 use countersign_service::{User, seals};
@@ -51,8 +52,16 @@ async fn live_through_everything(world: &World, user: &User, authenticator_id: A
         Event::RecoveryCodesIssued(RecoveryCodesIssued {
             authenticator_id: AuthenticatorId::new(world.new_id()),
             generation: 1,
-            record,
+            record: record.clone(),
             count: 10,
+            user_id: sealed.clone(),
+            issued_at: NOW,
+        }),
+        Event::TemporaryAccessPassIssued(TemporaryAccessPassIssued {
+            authenticator_id: AuthenticatorId::new(world.new_id()),
+            generation: 1,
+            record,
+            pass: Pass { starts_at: NOW, ends_at: NOW, single_use: true, challenges_until: NOW },
             user_id: sealed,
             issued_at: NOW,
         }),
@@ -64,6 +73,7 @@ async fn live_through_everything(world: &World, user: &User, authenticator_id: A
         authenticator_id,
         consecutive_failures: 5,
         until: None,
+        closed_to: ClosedTo::Everyone,
     });
     world.append::<UserChallenges>(&user.challenges(), &throttled).await;
 }
@@ -85,6 +95,7 @@ async fn every_event_that_matters_to_a_user_is_announced_in_order() {
         ("authenticator_reinstated", "totp"),
         ("authenticator_removed", "totp"),
         ("recovery_codes_issued", "recovery_code"),
+        ("temporary_access_pass_issued", "temporary_access_pass"),
         ("authenticator_throttled", "totp"),
     ];
     assert_eq!(told, expected.map(|(template, kind)| (template.to_owned(), kind.to_owned())));
@@ -177,6 +188,7 @@ async fn an_event_of_a_user_whom_nothing_names_is_passed_over() {
         authenticator_id: AuthenticatorId::new(world.new_id()),
         consecutive_failures: 5,
         until: None,
+        closed_to: ClosedTo::Everyone,
     });
     world.append::<UserChallenges>(&user.challenges(), &throttled).await;
     let notices = world.notices();

@@ -26,6 +26,8 @@ fn called_by<T>(tenant: &TenantId, message: T) -> Request<T> {
         requester: format!("api-key:{tenant}.k1").into(),
         home: tenant.clone(),
         roles: [Role::Auditor].into(),
+        organisation: None,
+        user: None,
         acts_on: Some(tenant.clone()),
     });
     request

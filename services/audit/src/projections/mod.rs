@@ -1,0 +1,5 @@
+//! Read models.
+
+mod erased_users;
+
+pub use erased_users::ErasedUsers;
