@@ -136,6 +136,10 @@ uuid_id!(
     /// One message to a user.
     DeliveryId
 );
+uuid_id!(
+    /// One request for the approval of a dangerous act.
+    ApprovalId
+);
 
 macro_rules! name_id {
     ($(#[$doc:meta])* $name:ident, $max:literal, $allowed:literal, $accept:expr) => {

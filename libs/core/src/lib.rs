@@ -13,8 +13,8 @@ mod time;
 pub use assurance::{Aal, Amr, FactorClass};
 pub use chain::Chain;
 pub use ids::{
-    ApplicationId, AuthenticatorId, ChallengeId, DeliveryId, FieldError, FieldProblem, KeyId,
-    OrganisationId, RequestId, SignInId, TenantId, TokenId, UserId, UserKey,
+    ApplicationId, ApprovalId, AuthenticatorId, ChallengeId, DeliveryId, FieldError, FieldProblem,
+    KeyId, OrganisationId, RequestId, SignInId, TenantId, TokenId, UserId, UserKey,
 };
 pub use random::{Rng, new_uuid_v7};
 pub use redacted::{SecretBytes, SecretString};

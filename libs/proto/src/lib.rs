@@ -14,6 +14,11 @@
 
 mod upcast;
 
+/// What is printed of messages with secrets in them.
+mod redacted_debug {
+    include!(concat!(env!("OUT_DIR"), "/redacted_debug.rs"));
+}
+
 /// The package `countersign`.
 pub mod countersign {
     /// Words that several services share.
@@ -58,6 +63,13 @@ pub mod countersign {
             include!(concat!(env!("OUT_DIR"), "/countersign.event.v1.rs"));
         }
     }
+    /// The installation's own keys.
+    pub mod keys {
+        /// Version 1.
+        pub mod v1 {
+            include!(concat!(env!("OUT_DIR"), "/countersign.keys.v1.rs"));
+        }
+    }
     /// Telling users.
     pub mod notification {
         /// Version 1.
@@ -83,7 +95,8 @@ pub mod countersign {
 
 pub use countersign::{
     admin::v1 as admin, audit::v1 as audit, challenge::v1 as challenge, common::v1 as common,
-    enrollment::v1 as enrollment, event::v1 as event, notification::v1 as notification,
+    enrollment::v1 as enrollment, event::v1 as event, keys::v1 as keys,
+    notification::v1 as notification,
     policy::v1 as policy, status::v1 as status,
 };
 

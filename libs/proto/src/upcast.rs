@@ -12,6 +12,9 @@ impl From<AttemptFailedV1> for AttemptFailed {
             consecutive_failures: event.consecutive_failures,
             reason: AttemptFailure::Unspecified.into(),
             failed_at: None,
+            source: None,
+            source_failures: None,
+            unproven_failures: None,
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Checks of a data directory that no server has open, and of what services share. The command line shows their progress
 //! and findings.
 
-use std::{os::unix::fs::PermissionsExt as _, path::Path};
+use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use countersign_domain::catalog;
 use countersign_eventlog::embedded::{self, EmbeddedLog, EmbeddedOptions, VerifyReport};
 use countersign_eventsourcing::{EventLog, Filter, FollowItem, Poison};
-use countersign_keys::KeyReport;
+use countersign_keys::{KeyProviderChoice, KeyReport};
+use countersign_service::SystemClock;
 use futures_util::TryStreamExt as _;
 
 use crate::{
@@ -72,6 +73,7 @@ impl Finding {
 /// Says why the directory cannot be looked at, for example because a server has it open.
 pub(crate) async fn run(
     data_dir: &Path,
+    provider: &KeyProviderChoice,
     progress: &mut (dyn FnMut(Progress<'_>) + Send),
 ) -> anyhow::Result<Vec<Finding>> {
     anyhow::ensure!(data_dir.is_dir(), "there is no directory {}", data_dir.display());
@@ -86,7 +88,7 @@ pub(crate) async fn run(
     let events = event_findings(&log, report.events, progress).await;
     log.close().await;
     findings.extend(events?);
-    findings.extend(key_findings(data_dir, progress)?);
+    findings.extend(key_findings(data_dir, provider, progress).await?);
     findings.extend(first_key_finding(data_dir));
     Ok(findings)
 }
@@ -102,8 +104,7 @@ pub(crate) async fn run_shared(
     let installation = Installation::join(config, World::default()).await?;
     // How many events a shared log has nobody knows before they are counted.
     let mut findings = event_findings(&*installation.foundation.log, 0, progress).await?;
-    let keys_dir = config.shared_keys_dir();
-    let report = installation.verify_keys(&keys_dir, |done, total| {
+    let report = installation.verify_keys(config, |done, total| {
         progress(Progress { step: "unwrapping keys", done, total });
     });
     findings.extend(findings_of_keys(&report.await.context("the keys in NATS")?));
@@ -159,15 +160,17 @@ async fn event_findings(
     Ok(Finding::of_problems("events", format!("{done} events can be read"), &problems))
 }
 
-fn key_findings(
+async fn key_findings(
     data_dir: &Path,
+    provider: &KeyProviderChoice,
     progress: &mut (dyn FnMut(Progress<'_>) + Send),
 ) -> anyhow::Result<Vec<Finding>> {
     let directory = data_dir.join(KEYS_DIRECTORY);
-    let report = countersign_keys::verify(&directory, |done, total| {
+    let clock = Arc::new(SystemClock);
+    let report = countersign_keys::verify_with(&directory, provider, clock, |done, total| {
         progress(Progress { step: "unwrapping keys", done, total });
     });
-    let report = report.with_context(|| format!("the keys in {}", directory.display()))?;
+    let report = report.await.with_context(|| format!("the keys in {}", directory.display()))?;
     Ok(findings_of_keys(&report))
 }
 

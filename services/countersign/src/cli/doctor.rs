@@ -24,7 +24,10 @@ pub(crate) async fn run(args: Args, screen: &mut Screen) -> Result<(), Failure> 
         bar.set_position(progress.done);
     };
     let findings = if config.event_log == EngineChoice::Embedded {
-        doctor::run(&config.data_dir, &mut show).await
+        match config.keys.choice() {
+            Ok(provider) => doctor::run(&config.data_dir, &provider, &mut show).await,
+            Err(error) => Err(error.into()),
+        }
     } else {
         doctor::run_shared(&config, &mut show).await
     };

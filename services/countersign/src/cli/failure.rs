@@ -3,10 +3,11 @@
 use std::{io, io::Write as _, path::PathBuf, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
+use countersign_tls::TlsError;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::ServerAddress;
+use super::{ServerAddress, tls::handshake_failure};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default();
@@ -33,6 +34,25 @@ pub(crate) enum Failure {
         /// What the transport said.
         source: tonic::transport::Error,
     },
+    /// Somebody is there, and there is no TLS with them.
+    #[error("no TLS with the server at {address}: {what}")]
+    NoTls {
+        /// Where it is.
+        address: ServerAddress,
+        /// What happened.
+        what: String,
+    },
+    /// Somebody is there, and ends the connection before anything is answered.
+    #[error("the server at {address} does not let us in: {what}")]
+    ShutOut {
+        /// Where it is.
+        address: ServerAddress,
+        /// What was seen of it.
+        what: String,
+    },
+    /// What TLS is to be made of cannot be used.
+    #[error("TLS cannot be spoken")]
+    Tls(#[from] TlsError),
     /// The server answered with an error.
     #[error("{doing} failed")]
     Refused {
@@ -75,6 +95,21 @@ impl Failure {
         move |status| Self::Refused { doing, status: Box::new(status) }
     }
 
+    /// Says why there is no connection to `address`.
+    pub(crate) fn unreachable(address: &ServerAddress, source: tonic::transport::Error) -> Self {
+        let address = address.clone();
+        match handshake_failure(&source) {
+            Some(what) => Self::NoTls { address, what },
+            None => Self::Unreachable { address, source },
+        }
+    }
+
+    /// Says that the server at `address` broke the connection off, as far as `status` tells.
+    pub(crate) fn shut_out(address: &ServerAddress, status: &Status) -> Self {
+        let what = causes(status).pop().unwrap_or_else(|| status.message().to_owned());
+        Self::ShutOut { address: address.clone(), what }
+    }
+
     /// Prints itself to standard error and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         // Whoever reads only the head of a list closes the pipe: that is an end and not a failure.
@@ -97,8 +132,14 @@ impl Failure {
         let mut hints = Vec::new();
         let headline = match self {
             Self::Refused { status, .. } => {
-                details = status_details(status);
-                hints = status_hints(status);
+                let causes = causes(status);
+                // What a server answers has no cause on this side; a connection that breaks has.
+                hints = if causes.is_empty() {
+                    status_hints(status)
+                } else {
+                    vec!["again in a moment".to_owned()]
+                };
+                details = status_details(status, causes);
                 format!("{self}: {}", status_reason(status))
             }
             Self::Unreachable { source, .. } => {
@@ -107,6 +148,29 @@ impl Failure {
                 hints
                     .push("or say where it listens with --server or COUNTERSIGN_SERVER".to_owned());
                 self.to_string()
+            }
+            Self::NoTls { .. } => {
+                hints.push(
+                    "--ca FILE with the authorities that sign its certificate, or COUNTERSIGN_CA"
+                        .to_owned(),
+                );
+                hints.push("--server-name NAME if its certificate names something else".to_owned());
+                hints.push("an http:// address if it speaks in plain text".to_owned());
+                self.to_string()
+            }
+            Self::ShutOut { address, .. } => {
+                let mend = if address.is_tls() {
+                    "--certificate and --key of somebody whom it lets in; its log names whom it refuses"
+                } else {
+                    "an https:// address if it speaks TLS"
+                };
+                hints.push(mend.to_owned());
+                self.to_string()
+            }
+            Self::Tls(source) => {
+                details = causes(source);
+                hints.push("other files with --ca, --certificate and --key".to_owned());
+                format!("{self}: {source}")
             }
             Self::KeyFile { source, .. } => {
                 hints.push(
@@ -148,13 +212,14 @@ fn status_reason(status: &Status) -> String {
     }
 }
 
-fn status_details(status: &Status) -> Vec<String> {
+fn status_details(status: &Status, causes: Vec<String>) -> Vec<String> {
     let details = status.get_error_details();
     let fields = details.bad_request().into_iter().flat_map(|request| &request.field_violations);
     let mut lines: Vec<_> =
         fields.map(|field| format!("{}: {}", field.field, field.description)).collect();
     let preconditions = details.precondition_failure().into_iter().flat_map(|all| &all.violations);
     lines.extend(preconditions.map(|found| found.description.clone()));
+    lines.extend(causes);
     // Short refusals say everything in their sentence already.
     lines.retain(|line| !status.message().contains(line));
     lines
@@ -168,10 +233,17 @@ fn status_hints(status: &Status) -> Vec<String> {
         hints.push(format!("again in {} s", wait.as_millis().div_ceil(1000)));
     }
     let reason = details.error_info().map_or("", |info| info.reason.as_str());
+    let approval = details.error_info().and_then(|info| info.metadata.get("approval_id"));
+    if let Some(id) = approval {
+        hints.push(format!("others approve it with: countersign approvals approve {id}"));
+        hints.push(format!("then the same command again with: --approval {id}"));
+    }
     let hint = match (reason, status.code()) {
         ("TENANT_NOT_FOUND", _) => "another --tenant; see: countersign tenants list",
         ("AUTHENTICATOR_NOT_FOUND", _) => "another id; see: countersign authenticators list USER",
         ("API_KEY_NOT_FOUND", _) => "another id; see: countersign keys list",
+        ("APPLICATION_NOT_FOUND", _) => "another id; see: countersign applications list",
+        ("ORGANISATION_NOT_FOUND", _) => "another id; see: countersign organisations list",
         (_, Code::Unauthenticated) => {
             "another key, with --api-key-file or COUNTERSIGN_API_KEY; this one is unknown or has ended"
         }
@@ -286,7 +358,7 @@ mod tests {
     async fn a_server_that_is_away_is_named_with_how_to_start_one() {
         // Port 9 of this machine is the discard service, which nobody runs.
         let address: ServerAddress = "http://127.0.0.1:9".parse().unwrap();
-        let failure = super::super::connection::connect(&address).await.unwrap_err();
+        let failure = super::super::connection::connect(&address, None).await.unwrap_err();
         let text = plain(&failure);
         assert!(text.starts_with("error: no server answers at http://127.0.0.1:9"), "{text}");
         assert!(text.contains("countersign serve"), "{text}");

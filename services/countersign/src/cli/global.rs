@@ -1,11 +1,18 @@
 //! Flags that every command takes.
 
-use std::{convert::Infallible, fs, path::PathBuf};
+use std::{
+    convert::Infallible,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use clap::ValueEnum;
 use countersign_core::SecretString;
 
-use super::{Failure, ServerAddress};
+use super::{Failure, ServerAddress, tls::TlsFlags};
+
+/// Where the first key is, as seen from where a server was started.
+const FIRST_KEY: &str = "data/first-key";
 
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Options of every command")]
@@ -26,7 +33,7 @@ pub(crate) struct Global {
         global = true,
         env = "COUNTERSIGN_API_KEY_FILE",
         value_name = "FILE",
-        default_value = "data/first-key"
+        default_value = FIRST_KEY
     )]
     pub(crate) api_key_file: PathBuf,
 
@@ -41,9 +48,16 @@ pub(crate) struct Global {
     )]
     api_key: Option<SecretString>,
 
+    #[command(flatten)]
+    pub(crate) tls: TlsFlags,
+
     /// Tenant to act on, for keys of the platform; other keys act on their own
     #[arg(long, global = true, env = "COUNTERSIGN_TENANT", value_name = "TENANT")]
     pub(crate) tenant: Option<String>,
+
+    /// The approval under which others agreed to what the command does
+    #[arg(long, global = true, value_name = "ID")]
+    pub(crate) approval: Option<String>,
 
     /// Print JSON, one object per line, instead of tables
     #[arg(long, global = true)]
@@ -57,16 +71,24 @@ pub(crate) struct Global {
 impl Global {
     /// Returns the same flags for another server and its first key; a key that was given is for the server named.
     pub(crate) fn at(&self, server: ServerAddress, api_key_file: PathBuf) -> Self {
-        Self { server, api_key_file, api_key: None, ..self.clone() }
+        Self { server, api_key_file, api_key: None, tls: TlsFlags::default(), ..self.clone() }
     }
 
-    /// Returns the API key: the one given, or the one in the file.
-    pub(crate) fn key(&self) -> Result<SecretString, Failure> {
+    /// Returns the API key: the one given, or the one in the file. Whoever shows a certificate and names neither has none.
+    pub(crate) fn key(&self) -> Result<Option<SecretString>, Failure> {
         if let Some(key) = &self.api_key {
-            return Ok(key.clone());
+            return Ok(Some(key.clone()));
         }
+        let is_named = self.api_key_file != Path::new(FIRST_KEY);
         match fs::read_to_string(&self.api_key_file) {
-            Ok(text) => Ok(SecretString::new(text.trim().to_owned())),
+            Ok(text) => Ok(Some(SecretString::new(text.trim().to_owned()))),
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound
+                    && self.tls.has_certificate()
+                    && !is_named =>
+            {
+                Ok(None)
+            }
             Err(source) => Err(Failure::KeyFile { path: self.api_key_file.clone(), source }),
         }
     }

@@ -1,24 +1,34 @@
 //! The command line: one file per subcommand, and what they share.
 //!
-//! Everything but `serve`, `init`, `doctor` and `completions` is an ordinary client of the gRPC API: it can do nothing that
+//! Everything but `serve`, `init`, `doctor`, `log`, `keyring --offline` and `completions` is an ordinary client of the gRPC API: it can do nothing that
 //! another program with the same key cannot.
 
+mod access_pass;
 mod ambient;
+mod applications;
+mod approvals;
 mod audit;
 mod authenticators;
 mod completions;
 mod connection;
 mod demo;
 mod doctor;
+mod factors;
 mod failure;
 pub(crate) mod global;
 mod init;
+mod keyring;
 mod keys;
 mod log;
+mod organisations;
+mod placing;
+mod requirement;
 mod schema;
 pub(crate) mod screen;
+mod self_service;
 mod status;
 mod tenants;
+mod tls;
 mod users;
 mod when;
 pub(crate) mod words;
@@ -61,14 +71,26 @@ enum Command {
     Init(Box<crate::serve::Flags>),
     /// Replay, follow and explain what happened
     Audit(audit::Args),
-    /// Look at a user
+    /// Look at a user, say where they belong, help them, and erase one
     Users(users::Args),
     /// List and remove a user's authenticators
     Authenticators(authenticators::Args),
-    /// List and create tenants
+    /// List and create tenants, and say how long their users stay
     Tenants(tenants::Args),
-    /// Issue, list and revoke API keys
+    /// List and create organisations, the parts of a tenant with administrators of their own
+    Organisations(organisations::Args),
+    /// List and create applications that users sign in to
+    Applications(applications::Args),
+    /// Say when sign-ins need a second factor
+    Requirement(requirement::Args),
+    /// Show and change how kinds of factors behave
+    Factors(factors::Args),
+    /// Issue, rotate, list and revoke API keys
     Keys(keys::Args),
+    /// List, approve and decline what others asked for and may not do alone
+    Approvals(approvals::Args),
+    /// Show and rotate the installation's own keys
+    Keyring(keyring::Args),
     /// Say how the process behind an address does
     Status(status::Args),
     /// Check a data directory that no server has open, or the log and keys that services share
@@ -92,7 +114,13 @@ pub(crate) async fn run(cli: Cli, world: World) -> ExitCode {
         Command::Users(args) => users::run(args, &cli.global, &mut screen).await,
         Command::Authenticators(args) => authenticators::run(args, &cli.global, &mut screen).await,
         Command::Tenants(args) => tenants::run(args, &cli.global, &mut screen).await,
+        Command::Organisations(args) => organisations::run(args, &cli.global, &mut screen).await,
+        Command::Applications(args) => applications::run(args, &cli.global, &mut screen).await,
+        Command::Requirement(args) => requirement::run(args, &cli.global, &mut screen).await,
+        Command::Factors(args) => factors::run(args, &cli.global, &mut screen).await,
         Command::Keys(args) => keys::run(args, &cli.global, &mut screen).await,
+        Command::Approvals(args) => approvals::run(args, &cli.global, &mut screen).await,
+        Command::Keyring(args) => keyring::run(args, &cli.global, world, &mut screen).await,
         Command::Status(args) => status::run(args, &cli.global, &mut screen).await,
         Command::Doctor(args) => doctor::run(*args, &mut screen).await,
         Command::Log(args) => log::run(args, &mut screen).await,

@@ -6,6 +6,12 @@ use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage as _, Seriali
 
 use super::{Failure, when::to_the_second};
 
+/// Stands for what only the holder of the user's data key can read.
+pub(crate) const SEALED: &str = "[sealed]";
+
+/// Stands for what nobody can read any more.
+pub(crate) const ERASED: &str = "[erased]";
+
 /// Longest summary of a payload in a table, in characters.
 const LONGEST_SUMMARY: usize = 100;
 
@@ -25,11 +31,11 @@ pub(crate) fn json(name: &str, encoded: &[u8]) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&serializer.into_inner()).into_owned())
 }
 
-/// Returns what an event's payload says in a few words; sealed values are not shown.
-pub(crate) fn summary(payload: &prost_types::Any) -> String {
+/// Returns what an event's payload says in a few words; in the place of sealed values stands `sealed`.
+pub(crate) fn summary(payload: &prost_types::Any, sealed: &'static str) -> String {
     let name = payload.type_url.rsplit('/').next().unwrap_or_default();
     match decode(name, &payload.value) {
-        Some(message) => shorten(&fields(&message), LONGEST_SUMMARY),
+        Some(message) => shorten(&fields(&message, sealed), LONGEST_SUMMARY),
         None => format!("[{} bytes of an unknown type]", payload.value.len()),
     }
 }
@@ -38,14 +44,14 @@ fn decode(name: &str, encoded: &[u8]) -> Option<DynamicMessage> {
     DynamicMessage::decode(POOL.get_message_by_name(name)?, encoded).ok()
 }
 
-fn fields(message: &DynamicMessage) -> String {
-    let shown = message
-        .fields()
-        .map(|(field, value)| format!("{}={}", field.name(), text(value, Some(&field.kind()))));
+fn fields(message: &DynamicMessage, sealed: &'static str) -> String {
+    let shown = message.fields().map(|(field, value)| {
+        format!("{}={}", field.name(), text(value, Some(&field.kind()), sealed))
+    });
     shown.collect::<Vec<_>>().join(" ")
 }
 
-fn text(value: &Value, kind: Option<&prost_reflect::Kind>) -> String {
+fn text(value: &Value, kind: Option<&prost_reflect::Kind>, sealed: &'static str) -> String {
     match value {
         Value::Bool(value) => value.to_string(),
         Value::I32(value) => value.to_string(),
@@ -57,15 +63,15 @@ fn text(value: &Value, kind: Option<&prost_reflect::Kind>) -> String {
         Value::String(value) => short_id(value),
         Value::Bytes(value) => format!("[{} bytes]", value.len()),
         Value::EnumNumber(number) => enum_word(*number, kind),
-        Value::Message(message) => message_text(message),
+        Value::Message(message) => message_text(message, sealed),
         Value::List(values) => {
-            let shown: Vec<_> = values.iter().map(|value| text(value, kind)).collect();
+            let shown: Vec<_> = values.iter().map(|value| text(value, kind, sealed)).collect();
             format!("[{}]", shown.join(", "))
         }
         Value::Map(values) => {
             let mut shown: Vec<_> = values
                 .iter()
-                .map(|(key, value)| format!("{}={}", key_text(key), text(value, None)))
+                .map(|(key, value)| format!("{}={}", key_text(key), text(value, None, sealed)))
                 .collect();
             // The map has no order of its own; the same event should look the same twice.
             shown.sort();
@@ -75,16 +81,16 @@ fn text(value: &Value, kind: Option<&prost_reflect::Kind>) -> String {
 }
 
 fn key_text(key: &prost_reflect::MapKey) -> String {
-    text(&Value::from(key.clone()), None)
+    text(&Value::from(key.clone()), None, SEALED)
 }
 
-fn message_text(message: &DynamicMessage) -> String {
+fn message_text(message: &DynamicMessage, sealed: &'static str) -> String {
     match message.descriptor().full_name() {
-        "countersign.event.v1.Sealed" => "[sealed]".to_owned(),
+        "countersign.event.v1.Sealed" => sealed.to_owned(),
         "google.protobuf.Timestamp" => message
             .transcode_to::<prost_types::Timestamp>()
             .map_or_else(|_| "[unreadable]".to_owned(), |instant| to_the_second(Some(&instant))),
-        _ => format!("{{{}}}", fields(message)),
+        _ => format!("{{{}}}", fields(message, sealed)),
     }
 }
 
@@ -145,7 +151,7 @@ mod tests {
     #[test]
     fn a_payload_is_summed_up_in_words() {
         assert_eq!(
-            summary(&any("AttemptFailed", &failed())),
+            summary(&any("AttemptFailed", &failed()), SEALED),
             "challenge_id=…26f8ad91 attempts_left=2 reason=replayed failed_at=2023-11-14T22:13:20Z"
         );
     }
@@ -157,13 +163,14 @@ mod tests {
             authenticator_id: "a".to_owned(),
             display_name: Some(sealed),
         };
-        let text = summary(&any("AuthenticatorRenamed", &renamed));
-        assert_eq!(text, "authenticator_id=a display_name=[sealed]");
+        let text = |sealed| summary(&any("AuthenticatorRenamed", &renamed), sealed);
+        assert_eq!(text(SEALED), "authenticator_id=a display_name=[sealed]");
+        assert_eq!(text(ERASED), "authenticator_id=a display_name=[erased]");
     }
 
     #[test]
     fn an_event_of_a_newer_server_is_still_listed() {
-        let text = summary(&any("FromTheFuture", &failed()));
+        let text = summary(&any("FromTheFuture", &failed()), SEALED);
         assert!(text.ends_with("bytes of an unknown type]"), "{text}");
     }
 

@@ -1,7 +1,9 @@
 //! `countersign tenants`: the customers of the installation.
 
 use clap::Subcommand;
-use countersign_proto::admin::{CreateTenantRequest, ListTenantsRequest, Tenant};
+use countersign_proto::admin::{
+    CreateTenantRequest, GetTenantRequest, ListTenantsRequest, SetRetentionRequest, Tenant,
+};
 
 use super::{
     Connection, Failure, Screen, fresh_request_id, global::Global, screen::table_of,
@@ -26,9 +28,15 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         display_name: Option<String>,
     },
+    /// Show how long users stay who do nothing, or say so
+    Retention {
+        /// Erase users without an event for so many days, 30 to 3650; 0 keeps all users
+        #[arg(long, value_name = "DAYS")]
+        inactive_users: Option<u32>,
+    },
 }
 
-const TENANT: &str = "countersign.admin.v1.Tenant";
+pub(super) const TENANT: &str = "countersign.admin.v1.Tenant";
 
 pub(crate) async fn run(args: Args, global: &Global, screen: &mut Screen) -> Result<(), Failure> {
     let connection = Connection::open(global).await?;
@@ -54,6 +62,37 @@ pub(crate) async fn run(args: Args, global: &Global, screen: &mut Screen) -> Res
             }
             screen.line(format_args!("created {}", tenant.tenant_id))
         }
+        Command::Retention { inactive_users } => {
+            let tenant = match inactive_users {
+                None => get(&connection).await?,
+                Some(days) => set_retention(&connection, days).await?,
+            };
+            if screen.wants_json() {
+                return screen.json(TENANT, &tenant);
+            }
+            screen.line(retention_text(&tenant))
+        }
+    }
+}
+
+/// Returns the tenant that is acted on.
+pub(super) async fn get(connection: &Connection) -> Result<Tenant, Failure> {
+    let response = connection.admin().get_tenant(GetTenantRequest {}).await;
+    let refused = Failure::refused("looking at the tenant");
+    Ok(response.map_err(refused)?.into_inner().tenant.unwrap_or_default())
+}
+
+async fn set_retention(connection: &Connection, days: u32) -> Result<Tenant, Failure> {
+    let request = SetRetentionRequest { request_id: fresh_request_id(), inactive_user_days: days };
+    let response = connection.admin().set_retention(request).await;
+    let refused = Failure::refused("setting the retention");
+    Ok(response.map_err(refused)?.into_inner().tenant.unwrap_or_default())
+}
+
+fn retention_text(tenant: &Tenant) -> String {
+    match tenant.inactive_user_days {
+        0 => format!("{} keeps all users", tenant.tenant_id),
+        days => format!("{} erases users without an event for {days} days", tenant.tenant_id),
     }
 }
 

@@ -65,6 +65,26 @@ pub(crate) fn span(text: &str) -> Option<Duration> {
     count.checked_mul(seconds_each).map(Duration::from_secs)
 }
 
+/// Reads a length of time as the API says it.
+pub(crate) fn wire_span(text: &str) -> Result<prost_types::Duration, &'static str> {
+    const FORM: &str = "must be a length of time such as 90s, 12h or 90d";
+    let seconds = span(text).ok_or(FORM)?.as_secs();
+    let seconds = i64::try_from(seconds).map_err(|_| FORM)?;
+    Ok(prost_types::Duration { seconds, nanos: 0 })
+}
+
+/// Returns a length of time as it is typed, in the greatest unit that leaves nothing over.
+pub(crate) fn span_in_words(span: &prost_types::Duration) -> String {
+    let units = [(86_400, 'd'), (3_600, 'h'), (60, 'm')];
+    let seconds = span.seconds;
+    let fitting = units.into_iter().find(|(each, _)| seconds != 0 && seconds % each == 0);
+    let (each, unit) = fitting.unwrap_or((1, 's'));
+    match span.nanos {
+        0 => format!("{}{unit}", seconds / each),
+        nanos => format!("{seconds}.{:03}s", nanos / 1_000_000),
+    }
+}
+
 /// Returns an instant for a table, to the second; a dash if there is none.
 pub(crate) fn to_the_second(instant: Option<&prost_types::Timestamp>) -> String {
     instant.map_or_else(
@@ -122,6 +142,18 @@ mod tests {
         let when = When::At(Timestamp::from_unix_micros(-1));
         let wire = when.on_the_wire(NOW);
         assert_eq!((wire.seconds, wire.nanos), (-1, 999_999_000));
+    }
+
+    #[test]
+    fn a_length_of_time_is_printed_as_it_is_typed() {
+        for text in ["90s", "1m", "12h", "25h", "90d"] {
+            assert_eq!(span_in_words(&wire_span(text).unwrap()), text);
+        }
+        assert_eq!(span_in_words(&wire_span("2w").unwrap()), "14d");
+        assert_eq!(span_in_words(&wire_span("0h").unwrap()), "0s");
+        let odd = prost_types::Duration { seconds: 60, nanos: 500_000_000 };
+        assert_eq!(span_in_words(&odd), "60.500s");
+        assert!(wire_span("for ever").is_err() && wire_span("-5m").is_err());
     }
 
     #[test]

@@ -18,6 +18,27 @@ pub(crate) fn requirement_word(requirement: MfaRequirement) -> String {
     }
 }
 
+/// When a second factor is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RequirementWord {
+    /// The first factor is enough
+    Never,
+    /// Every sign-in is challenged
+    Always,
+    /// Each application says; one that says nothing is challenged
+    PerApplication,
+}
+
+impl From<RequirementWord> for MfaRequirement {
+    fn from(word: RequirementWord) -> Self {
+        match word {
+            RequirementWord::Never => Self::Never,
+            RequirementWord::Always => Self::Always,
+            RequirementWord::PerApplication => Self::PerApplication,
+        }
+    }
+}
+
 /// What a key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RoleWord {
@@ -29,6 +50,10 @@ pub(crate) enum RoleWord {
     Verifier,
     /// Reads everything, changes nothing
     Auditor,
+    /// Looks after the users of one organisation
+    OrgAdmin,
+    /// Helps users without privilege who cannot sign in
+    HelpDesk,
 }
 
 impl From<RoleWord> for Role {
@@ -38,6 +63,8 @@ impl From<RoleWord> for Role {
             RoleWord::TenantAdmin => Self::TenantAdmin,
             RoleWord::Verifier => Self::Verifier,
             RoleWord::Auditor => Self::Auditor,
+            RoleWord::OrgAdmin => Self::OrgAdmin,
+            RoleWord::HelpDesk => Self::HelpDesk,
         }
     }
 }
@@ -56,6 +83,14 @@ mod tests {
         for typed in RoleWord::value_variants() {
             let typed_name = typed.to_possible_value().unwrap().get_name().to_owned();
             assert_eq!(role_words([Role::from(*typed)].into_iter()), typed_name);
+        }
+    }
+
+    #[test]
+    fn a_requirement_is_typed_as_it_is_printed() {
+        for typed in RequirementWord::value_variants() {
+            let typed_name = typed.to_possible_value().unwrap().get_name().to_owned();
+            assert_eq!(requirement_word((*typed).into()), typed_name);
         }
     }
 

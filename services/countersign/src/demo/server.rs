@@ -153,7 +153,7 @@ fn free_address(wanted: SocketAddr) -> anyhow::Result<SocketAddr> {
 }
 
 async fn serves(address: &ServerAddress) -> bool {
-    let Ok(channel) = connect(address).await else { return false };
+    let Ok(channel) = connect(address, None).await else { return false };
     let request = HealthCheckRequest { service: String::new() };
     match HealthClient::new(channel).check(request).await {
         Ok(response) => response.into_inner().status() == ServingStatus::Serving,

@@ -97,6 +97,7 @@ async fn issue_key(
         roles: vec![role.into()],
         // The demo's keys should not outlive the curiosity of whoever ran it.
         lifetime: Some(prost_types::Duration { seconds: 3_600, nanos: 0 }),
+        ..CreateApiKeyRequest::default()
     };
     let response = admin.admin().create_api_key(request).await;
     let issued = response.map_err(Failure::refused("issuing the API key"))?.into_inner();

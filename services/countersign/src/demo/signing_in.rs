@@ -2,7 +2,7 @@
 
 use countersign_proto::{
     challenge::{
-        Challenge, CreateChallengeRequest, VerificationOutcome, VerifyChallengeRequest,
+        Challenge, CreateChallengeRequest, Source, VerificationOutcome, VerifyChallengeRequest,
         VerifyChallengeResponse,
     },
     policy::{EvaluateSignInRequest, SignInContext, SignInDecision},
@@ -15,6 +15,9 @@ use super::{
     story::broken_promise,
 };
 use crate::cli::{Failure, fresh_request_id, now, words::word};
+
+/// Where Alice is; reserved for examples (RFC 5737).
+const CLIENT_ADDRESS: &str = "203.0.113.7";
 
 /// Asks whether more proof is needed, gives it, and shows that neither its code nor a wrong one opens another door.
 pub(super) async fn sign_in(
@@ -51,7 +54,7 @@ async fn evaluate(setting: &Setting, story: &mut Story<'_>) -> Result<String, Fa
         user_id: USER.to_owned(),
         application_id: APPLICATION.to_owned(),
         context: Some(SignInContext {
-            ip_address: "203.0.113.7".to_owned(),
+            ip_address: CLIENT_ADDRESS.to_owned(),
             user_agent: "countersign-demo".to_owned(),
             ..Default::default()
         }),
@@ -72,6 +75,11 @@ async fn evaluate(setting: &Setting, story: &mut Story<'_>) -> Result<String, Fa
     }
 }
 
+/// Says where answers come from: failures from elsewhere do not keep Alice out.
+fn source() -> Source {
+    Source { client_address: CLIENT_ADDRESS.to_owned() }
+}
+
 /// Opens a challenge for a sign-in.
 pub(super) async fn create_challenge(
     setting: &Setting,
@@ -85,6 +93,7 @@ pub(super) async fn create_challenge(
         application_id: APPLICATION.to_owned(),
         authenticator_id: String::new(),
         sign_in_id,
+        source: Some(source()),
     };
     let response = setting.platform.challenge().create_challenge(request).await;
     let created = response.map_err(Failure::refused("opening the challenge"))?.into_inner();
@@ -115,6 +124,7 @@ pub(super) async fn verify(
         authenticator_id: String::new(),
         code: code.to_owned(),
         with_assertion: true,
+        source: Some(source()),
     };
     let response = setting.platform.challenge().verify_challenge(request).await;
     Ok(response.map_err(Failure::refused("verifying the code"))?.into_inner())

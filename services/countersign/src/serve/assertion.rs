@@ -1,21 +1,19 @@
 //! Signed statements of proofs: JWTs (RFC 7519) that platforms and resource servers check without asking us.
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{error::Error, fmt, time::Duration};
 
 use countersign_challenge::{AssertionSigner, Claims};
-use countersign_keys::AssertionKey;
+use countersign_keys::{AssertionKey, AssertionKeys};
 use data_encoding::BASE64URL_NOPAD;
 use serde::Serialize;
 
 /// How long a statement may be used: long enough for a redirect, too short to be worth stealing.
-const VALID_FOR: Duration = Duration::from_secs(5 * 60);
+pub(super) const VALID_FOR: Duration = Duration::from_secs(5 * 60);
 
-/// Signs with the installation's key.
+/// Signs with the installation's keys.
 pub struct JwsSigner {
-    key: Arc<AssertionKey>,
+    keys: AssertionKeys,
     issuer: String,
-    /// The header, encoded: the same for every statement.
-    header: String,
 }
 
 impl fmt::Debug for JwsSigner {
@@ -48,14 +46,17 @@ struct Body<'a> {
 }
 
 impl JwsSigner {
-    /// Signs with `key` for `issuer`, a URL without a slash at its end.
+    /// Signs with the one of `keys` that signs at the time, for `issuer`, a URL without a slash at its end.
     #[must_use]
-    pub fn new(key: Arc<AssertionKey>, issuer: String) -> Self {
-        let header = Header { alg: key.algorithm(), kid: key.kid(), typ: "JWT" };
-        // Three plain strings: serialising them cannot fail.
-        let header = serde_json::to_vec(&header).unwrap_or_default();
-        Self { header: BASE64URL_NOPAD.encode(&header), key, issuer }
+    pub const fn new(keys: AssertionKeys, issuer: String) -> Self {
+        Self { keys, issuer }
     }
+}
+
+/// Returns the header of a statement, encoded: it names the key that signs.
+fn header(key: &AssertionKey) -> Result<String, serde_json::Error> {
+    let header = Header { alg: key.algorithm(), kid: key.kid(), typ: "JWT" };
+    Ok(BASE64URL_NOPAD.encode(&serde_json::to_vec(&header)?))
 }
 
 impl AssertionSigner for JwsSigner {
@@ -72,17 +73,19 @@ impl AssertionSigner for JwsSigner {
             acr: claims.acr,
             amr: claims.amr,
         };
-        let mut token = self.header.clone();
+        // Taken once: it may be another one in a moment.
+        let key = self.keys.signing()?;
+        let mut token = header(&key)?;
         token.push('.');
         BASE64URL_NOPAD.encode_append(&serde_json::to_vec(&body)?, &mut token);
-        let signature = self.key.sign(token.as_bytes())?;
+        let signature = key.sign(token.as_bytes())?;
         token.push('.');
         BASE64URL_NOPAD.encode_append(&signature, &mut token);
         Ok(token)
     }
 
     fn jwks(&self) -> String {
-        self.key.jwks()
+        self.keys.jwks()
     }
 
     fn issuer(&self, tenant: &str) -> String {

@@ -5,14 +5,18 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 
 use clap::ValueEnum;
 use config::FileFormat;
+use countersign_keys::KeySettings;
 use countersign_nats::NatsSettings;
 use countersign_service::{
+    limits::Limits,
     peers::{PeerAddressError, PeerAddresses},
     telemetry::LogFormat,
 };
 use serde::Deserialize;
 
-use super::{Flags, ServiceName};
+use super::{
+    CallersConfig, EngineChoice, Flags, PeerTlsConfig, ServiceName, TlsConfig, unquoted::unquoted,
+};
 
 /// Longest limit that can be set for a request.
 const LONGEST_REQUEST_SECONDS: u32 = 300;
@@ -30,18 +34,30 @@ pub struct Config {
     /// Where the keys are that all replicas share; `keys` in the data directory if absent. Only for logs that are not
     /// embedded.
     pub keys_dir: Option<PathBuf>,
+    /// Who keeps the key-encryption key. Default `local`, its own file. Set in the file only.
+    pub keys: KeySettings,
     /// NATS: the bus, the shared data keys, and the log `jetstream`. Not used with the embedded log.
     pub nats: NatsConfig,
     /// Where the other services are, each with the addresses of its replicas.
     pub peers: BTreeMap<ServiceName, Vec<String>>,
+    /// TLS of the listener; plain text without it. Set in the file only.
+    pub tls: Option<TlsConfig>,
+    /// TLS to other processes whose address is `https`. Set in the file only.
+    pub peer_tls: Option<PeerTlsConfig>,
     /// Whether providers for development may be used. Default `development`.
     pub mode: Mode,
     /// Who issues assertions: with a slash and the tenant it becomes their `iss`. Default `http://localhost:7443`.
     pub issuer: String,
     /// How long a request may take, in seconds, 1 to 300. Default 10.
     pub request_timeout_seconds: u32,
+    /// Who is let in besides the holders of API keys. Set in the file only.
+    pub callers: CallersConfig,
+    /// What is taken on, from whom. They are set in the file only.
+    pub limits: Limits,
     /// Logs.
     pub log: LogConfig,
+    /// Whether the process may be dumped and looked into by debuggers. Default no. Set in the file only.
+    pub core_dumps: bool,
 }
 
 /// Settings of the server's own log.
@@ -78,75 +94,6 @@ impl std::fmt::Debug for NatsConfig {
     }
 }
 
-/// What keeps the event log.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum EngineChoice {
-    /// A directory of one process that serves everything.
-    Embedded,
-    /// A log that any number of processes share.
-    Shared(SharedEngine),
-}
-
-/// What keeps a log that processes share.
-#[derive(Clone, PartialEq, Eq)]
-pub enum SharedEngine {
-    /// NATS JetStream.
-    JetStream,
-    /// KurrentDB at a connection string, which may hold a password.
-    KurrentDb(String),
-}
-
-impl std::fmt::Debug for SharedEngine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl SharedEngine {
-    const fn name(&self) -> &'static str {
-        match self {
-            Self::JetStream => "jetstream",
-            Self::KurrentDb(_) => "kurrentdb",
-        }
-    }
-}
-
-impl EngineChoice {
-    /// Returns the engine's name.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Embedded => "embedded",
-            Self::Shared(engine) => engine.name(),
-        }
-    }
-}
-
-impl std::fmt::Debug for EngineChoice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl TryFrom<String> for EngineChoice {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let schemes = ["kurrentdb://", "kurrentdb+discover://", "esdb://", "esdb+discover://"];
-        match text.as_str() {
-            "embedded" => Ok(Self::Embedded),
-            "jetstream" => Ok(Self::Shared(SharedEngine::JetStream)),
-            _ if schemes.iter().any(|scheme| text.starts_with(scheme)) => {
-                Ok(Self::Shared(SharedEngine::KurrentDb(text)))
-            }
-            _ => Err("must be embedded, jetstream or a connection string such as \
-                      kurrentdb://host:2113?tls=false"
-                .to_owned()),
-        }
-    }
-}
-
 /// What the server is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -174,12 +121,18 @@ impl Default for Config {
             data_dir: PathBuf::from("data"),
             event_log: EngineChoice::Embedded,
             keys_dir: None,
+            keys: KeySettings::default(),
             nats: NatsConfig::default(),
             peers: BTreeMap::new(),
+            tls: None,
+            peer_tls: None,
             mode: Mode::Development,
             issuer: "http://localhost:7443".to_owned(),
             request_timeout_seconds: 10,
+            callers: CallersConfig::default(),
+            limits: Limits::default(),
             log: LogConfig::default(),
+            core_dumps: false,
         }
     }
 }
@@ -209,8 +162,8 @@ pub enum ConfigError {
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it; said by the error itself, and so not its source as well.
-        problem: config::ConfigError,
+        /// What is wrong with it, without what it says.
+        problem: String,
     },
     /// A setting has a value that makes no sense.
     #[error("{setting} {problem}")]
@@ -269,8 +222,10 @@ impl Config {
     fn from_file(path: &std::path::Path) -> Result<Self, ConfigError> {
         let source = config::File::from(path).format(FileFormat::Yaml).required(true);
         let read = config::Config::builder().add_source(source).build();
-        read.and_then(config::Config::try_deserialize)
-            .map_err(|problem| ConfigError::File { path: path.to_owned(), problem })
+        read.and_then(config::Config::try_deserialize).map_err(|problem| {
+            let problem = unquoted(&problem.to_string());
+            ConfigError::File { path: path.to_owned(), problem }
+        })
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -287,6 +242,9 @@ impl Config {
         if !is_url || self.issuer.ends_with('/') || self.issuer.chars().any(char::is_whitespace) {
             let form = "must be a URL without a slash at its end, such as https://mfa.example.com";
             return wrong("issuer", form.to_owned());
+        }
+        if let Err(error) = self.keys.choice() {
+            return wrong("keys", format!("cannot be used: {error}"));
         }
         if !(1..=5).contains(&self.nats.replicas) {
             return wrong("nats.replicas", "must be 1 to 5".to_owned());
@@ -383,6 +341,34 @@ mod tests {
         assert_eq!(text, "request_timeout_seconds must be 1 to 300");
         assert!(refused("issuer: mfa\n").starts_with("issuer must be a URL"));
         assert!(refused("issuer: https://mfa.example.com/\n").starts_with("issuer must be"));
+    }
+
+    #[test]
+    fn a_limit_that_makes_no_sense_is_refused_and_the_others_keep_their_defaults() {
+        let (_directory, flags) = file("limits: { max_streams: 7 }\n");
+        let limits = Config::load(flags).unwrap().limits;
+        assert_eq!(limits.max_streams.get(), 7);
+        assert_eq!(limits.caller, Limits::default().caller);
+        assert!(refused("limits: { max_streams: 0 }\n").contains("limits.max_streams"));
+        assert!(refused("limits: { max_stream: 1 }\n").contains("max_stream"));
+        let slow = refused("limits: { user: { requests: 1, seconds: 86400, burst: 2 } }\n");
+        assert!(slow.contains("saved up again within a day"), "{slow}");
+        assert!(refused("limits: { caller: { burst: 9 } }\n").contains("missing"));
+        assert!(
+            refused("limits: { trusted_proxies: [10.0.0.0/33] }\n").contains("trusted_proxies")
+        );
+    }
+
+    #[test]
+    fn who_keeps_the_key_encryption_key_needs_a_section_that_says_how_it_is_asked() {
+        let text = refused("keys: { provider: vault }\n");
+        assert!(text.starts_with("keys cannot be used: keys.vault: it is missing"), "{text}");
+        assert!(refused("keys: { provider: pkcs11 }\n").contains("pkcs11"));
+        assert!(
+            refused("keys: { vault: { address: 'https://v', key: k } }\n").contains("token_file")
+        );
+        let (_directory, flags) = file("keys: { provider: aws, aws: { region: x, key_id: k } }\n");
+        assert_eq!(Config::load(flags).unwrap().keys.provider, countersign_keys::ProviderKind::Aws);
     }
 
     #[test]

@@ -6,22 +6,31 @@ use std::{
 
 use anyhow::Context as _;
 use countersign_bus::{Bus, DEFAULT_MAX_AGE, InProcessBus, NatsBus, Publisher, PublisherSettings};
-use countersign_core::Rng;
+use countersign_core::TenantId;
 use countersign_eventlog::{
     embedded::{EmbeddedLog, EmbeddedOptions},
     jetstream::JetStreamLog,
     kurrentdb::KurrentDbLog,
 };
-use countersign_eventsourcing::{EventLog, NoSnapshots, SnapshotStore};
-use countersign_keys::{AssertionKey, KeyReport, LocalKeys, SharedKeys, UserVault, verify_shared};
+use countersign_eventsourcing::{EventLog, NoSnapshots, Revision, SnapshotStore};
+use countersign_keys::{
+    AssertionKeys, KeyProviderChoice, KeyReport, LocalKeys, SharedKeys, UserVault,
+    verify_shared_with,
+};
 use countersign_nats::Nats;
-use countersign_service::{Foundation, FoundationParts};
+use countersign_service::{Foundation, FoundationParts, tenant_stream};
+use futures_util::TryStreamExt as _;
 
-use super::{Config, EngineChoice, SharedEngine, first_key::make_first_key};
+use super::{
+    Config, EngineChoice, Keyring, SharedEngine, first_key::make_first_key, keyring::Sharing,
+};
 use crate::{World, engines::without_login};
 
 /// Where the keys are kept, in the data directory.
 pub const KEYS_DIRECTORY: &str = "keys";
+
+/// The file among the keys that is made last.
+const LAST_KEY_FILE: &str = "index-key";
 
 /// How long a start waits for NATS. An orchestrator starts everything at once.
 const NATS_WITHIN: Duration = Duration::from_secs(30);
@@ -38,7 +47,8 @@ pub struct Installation {
     pub bus: Arc<dyn Bus>,
     /// Copies the log to the bus; `None` where reactors follow the log itself.
     pub publisher: Option<Arc<Publisher>>,
-    signing_key: Arc<AssertionKey>,
+    assertion_keys: AssertionKeys,
+    keyring: Keyring,
     nats: Option<Nats>,
     embedded: Option<Arc<EmbeddedLog>>,
 }
@@ -56,10 +66,28 @@ impl Installation {
     /// # Errors
     /// Says what cannot be opened and why, for example that another process has it.
     pub async fn open(directory: &Path, world: World) -> anyhow::Result<Self> {
-        let (path, rng) = (directory.to_owned(), Arc::clone(&world.rng));
-        let opened = tokio::task::spawn_blocking(move || open_files(&path, rng));
-        let (log, keys) = opened.await.context("opening was interrupted")??;
-        let log = Arc::new(log);
+        Self::open_with(directory, &KeyProviderChoice::Local, world).await
+    }
+
+    /// Opens a data directory as [`open`](Self::open) does, under a key-encryption key that `provider` keeps.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); and says that the provider is away, refuses, or is another than the one that keeps the key.
+    pub async fn open_with(
+        directory: &Path,
+        provider: &KeyProviderChoice,
+        world: World,
+    ) -> anyhow::Result<Self> {
+        let path = directory.to_owned();
+        // The log first: it takes the lock of the whole directory.
+        let opened = tokio::task::spawn_blocking(move || open_log(&path));
+        let log = Arc::new(opened.await.context("opening was interrupted")??);
+        let keys_dir = directory.join(KEYS_DIRECTORY);
+        if has_begun(&*log).await? {
+            must_have_keys(&keys_dir, directory)?;
+        }
+        let (rng, clock) = (Arc::clone(&world.rng), Arc::clone(&world.clock));
+        let keys = LocalKeys::open_with(&keys_dir, provider, rng, clock).await?;
         let snapshots = Arc::clone(&log) as Arc<dyn SnapshotStore>;
         let foundation = foundation(Arc::clone(&log) as _, snapshots, keys.vault(), world);
         let is_new = make_first_key(&foundation, directory).await?;
@@ -70,7 +98,8 @@ impl Installation {
             event_log: EngineChoice::Embedded.name(),
             bus: Arc::new(bus),
             publisher: None,
-            signing_key: keys.signing_key(),
+            keyring: Keyring::new(keys.rotation(), keys.assertion_keys(), Sharing::Alone),
+            assertion_keys: keys.assertion_keys(),
             nats: None,
             embedded: Some(log),
         })
@@ -87,8 +116,9 @@ impl Installation {
             SharedEngine::JetStream => Arc::new(JetStreamLog::open(nats.clone()).await?),
             SharedEngine::KurrentDb(url) => Arc::new(KurrentDbLog::open(url).await?),
         };
-        let rng = Arc::clone(&world.rng);
-        let keys = SharedKeys::open(&config.shared_keys_dir(), &nats, rng).await?;
+        let (rng, clock) = (Arc::clone(&world.rng), Arc::clone(&world.clock));
+        let (keys_dir, provider) = (config.shared_keys_dir(), config.keys.choice()?);
+        let keys = SharedKeys::open_with(&keys_dir, &nats, &provider, rng, clock).await?;
         let bus = NatsBus::open(nats.clone()).await?;
         Ok(Self::shared(config, log, &keys, (nats, bus), world))
     }
@@ -112,8 +142,16 @@ impl Installation {
             }
             SharedEngine::KurrentDb(url) => Arc::new(KurrentDbLog::open(url).await?),
         };
-        let rng = Arc::clone(&world.rng);
-        let keys = SharedKeys::create(&config.shared_keys_dir(), &nats, rng).await?;
+        let (rng, clock) = (Arc::clone(&world.rng), Arc::clone(&world.clock));
+        let (keys_dir, provider) = (config.shared_keys_dir(), config.keys.choice()?);
+        let keys = if has_begun(&*log).await? {
+            let opened = SharedKeys::open_with(&keys_dir, &nats, &provider, rng, clock).await;
+            opened.context(
+                "the log is not new, so its keys must be there; new ones are not made over it",
+            )?
+        } else {
+            SharedKeys::create_with(&keys_dir, &nats, &provider, rng, clock).await?
+        };
         let bus = NatsBus::create(nats.clone(), DEFAULT_MAX_AGE).await?;
         let mut made = Self::shared(config, log, &keys, (nats, bus), world);
         made.is_new = make_first_key(&made.foundation, &config.data_dir).await?;
@@ -135,16 +173,23 @@ impl Installation {
             event_log: config.event_log.name(),
             publisher: Some(Arc::new(publisher)),
             bus: Arc::new(bus),
-            signing_key: keys.signing_key(),
+            keyring: Keyring::new(keys.rotation(), keys.assertion_keys(), Sharing::Shared),
+            assertion_keys: keys.assertion_keys(),
             nats: Some(nats),
             embedded: None,
         }
     }
 
-    /// Returns the key that signs assertions.
+    /// Returns the keys that sign assertions, which follow rotations.
     #[must_use]
-    pub fn signing_key(&self) -> Arc<AssertionKey> {
-        Arc::clone(&self.signing_key)
+    pub fn signing_key(&self) -> AssertionKeys {
+        self.assertion_keys.clone()
+    }
+
+    /// Returns the installation's own keys, to be shown and rotated.
+    #[must_use]
+    pub fn keyring(&self) -> Keyring {
+        self.keyring.clone()
     }
 
     /// Reads every data key that replicas share again, and tells `progress` how many of how many are done.
@@ -153,11 +198,13 @@ impl Installation {
     /// Says that the keys cannot be opened at all, or that this installation has none that are shared.
     pub async fn verify_keys(
         &self,
-        keys_dir: &Path,
+        config: &Config,
         progress: impl FnMut(u64, u64),
     ) -> anyhow::Result<KeyReport> {
         let nats = self.nats.as_ref().ok_or_else(not_shared)?;
-        Ok(verify_shared(keys_dir, nats, progress).await?)
+        let (keys_dir, provider) = (config.shared_keys_dir(), config.keys.choice()?);
+        let clock = Arc::clone(&self.foundation.clock);
+        Ok(verify_shared_with(&keys_dir, nats, &provider, clock, progress).await?)
     }
 
     /// Closes an embedded log: what waits is written and answered, then the directory is let go. Shared logs are let go
@@ -179,7 +226,8 @@ fn foundation(
     Arc::new(Foundation::new(FoundationParts { log, snapshots, vault, clock, rng }))
 }
 
-async fn connect(config: &Config) -> anyhow::Result<Nats> {
+/// Connects to NATS, and waits for it a while.
+pub(super) async fn connect(config: &Config) -> anyhow::Result<Nats> {
     let servers: Vec<_> = config.nats.servers.iter().map(|url| without_login(url)).collect();
     let named = || format!("nats.servers: {}", servers.join(", "));
     let nats = Nats::connect(&config.nats_settings()).await.with_context(named)?;
@@ -202,12 +250,31 @@ fn not_shared() -> anyhow::Error {
     )
 }
 
-fn open_files(directory: &Path, rng: Arc<dyn Rng>) -> anyhow::Result<(EmbeddedLog, LocalKeys)> {
+fn open_log(directory: &Path) -> anyhow::Result<EmbeddedLog> {
     make_private(directory)?;
-    // The log first: it takes the lock of the whole directory.
-    let log = EmbeddedLog::open(directory, EmbeddedOptions::default())?;
-    let keys = LocalKeys::open(&directory.join(KEYS_DIRECTORY), rng)?;
-    Ok((log, keys))
+    Ok(EmbeddedLog::open(directory, EmbeddedOptions::default())?)
+}
+
+/// Returns whether `log` holds an installation. Its first event comes after its keys.
+async fn has_begun(log: &dyn EventLog) -> anyhow::Result<bool> {
+    let mut events = log.read(&tenant_stream(&TenantId::platform()), Revision::START).await?;
+    Ok(events.try_next().await?.is_some())
+}
+
+/// Refuses to make keys beside a log that other keys sealed: under new ones it would be as if nobody had ever enrolled.
+pub(super) fn must_have_keys(keys_dir: &Path, directory: &Path) -> anyhow::Result<()> {
+    let last = keys_dir.join(LAST_KEY_FILE);
+    let is_there =
+        last.try_exists().with_context(|| format!("cannot look for {}", last.display()))?;
+    anyhow::ensure!(
+        is_there,
+        "{} is missing, but the log in {} holds what its keys sealed: restore {} from the same backup; without it the \
+         log cannot be read, and new keys are not made over it",
+        last.display(),
+        directory.display(),
+        keys_dir.display()
+    );
+    Ok(())
 }
 
 /// Makes a directory for the owner alone: the log tells who signs in when.
@@ -256,6 +323,23 @@ mod tests {
         assert!(!again.is_new);
         assert_eq!(fs::read_to_string(data.join(FIRST_KEY_FILE)).unwrap(), key);
         again.close().await;
+    }
+
+    #[tokio::test]
+    async fn keys_are_never_made_over_a_log_that_others_sealed() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = open(directory.path()).await.unwrap();
+        first.close().await;
+        drop(first);
+        let keys = directory.path().join(KEYS_DIRECTORY);
+        let aside = directory.path().join("aside");
+        fs::rename(&keys, &aside).unwrap();
+        let refused = open(directory.path()).await.unwrap_err().to_string();
+        assert!(refused.contains("index-key is missing"), "{refused}");
+        assert!(refused.contains("from the same backup"), "{refused}");
+        assert!(!keys.exists(), "something was made");
+        fs::rename(&aside, &keys).unwrap();
+        open(directory.path()).await.unwrap().close().await;
     }
 
     #[tokio::test]

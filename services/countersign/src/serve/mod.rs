@@ -4,13 +4,19 @@
 //! tests can put a server together from other parts.
 
 mod assertion;
+mod callers;
 mod config;
+mod engine_choice;
 mod first_key;
 mod flags;
 mod installation;
+mod keyring;
 mod server;
 mod service_name;
 mod status;
+mod tls;
+mod undumpable;
+mod unquoted;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -24,14 +30,19 @@ use tokio::net::TcpListener;
 
 use crate::World;
 
+pub(crate) use self::keyring::OfflineKeys;
 pub use self::{
     assertion::JwsSigner,
-    config::{Config, ConfigError, EngineChoice, LogConfig, Mode, NatsConfig, SharedEngine},
+    callers::{CallersConfig, IssuerConfig},
+    config::{Config, ConfigError, LogConfig, Mode, NatsConfig},
+    engine_choice::{EngineChoice, SharedEngine},
     first_key::FIRST_KEY_FILE,
     flags::Flags,
     installation::{Installation, KEYS_DIRECTORY},
+    keyring::Keyring,
     server::{Parts, Server},
     service_name::ServiceName,
+    tls::{PeerTlsConfig, TlsConfig},
 };
 
 /// What `serve` is told.
@@ -49,9 +60,21 @@ pub(crate) async fn run(args: Args, world: World) -> anyhow::Result<()> {
     let config = Config::load(args.flags)?;
     telemetry::init(config.log.format, &config.log.filter)
         .map_err(|error| anyhow::anyhow!("log.filter: {error}"))?;
+    if !config.core_dumps {
+        undumpable::become_undumpable()?;
+    }
     // What can be refused without touching the data directory is looked at first.
     let messenger = Arc::new(LogMessenger::new(config.mode.into())?);
     let peers = config.peer_addresses()?;
+    let identities = Arc::new(config.callers.identities(Arc::clone(&world.clock))?);
+    let lifecycle = Lifecycle::new();
+    let tls = config.tls.as_ref().map(TlsConfig::open).transpose()?;
+    let peer_tls =
+        config.peer_tls.as_ref().map(|peer_tls| peer_tls.open(&lifecycle)).transpose()?;
+    anyhow::ensure!(
+        peer_tls.is_some() || !peers.need_tls(),
+        "peer_tls is missing: an address in peers is https, and it says whom to trust"
+    );
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen at {}", config.listen))?;
@@ -62,19 +85,28 @@ pub(crate) async fn run(args: Args, world: World) -> anyhow::Result<()> {
         Some(service) => [service].into(),
         None => ServiceName::ALL.into(),
     };
+    if let Some(issuers) = identities.issuers.clone() {
+        // So that the first callers need not wait. Whoever is not reached is asked again, and named in the log.
+        lifecycle.spawn(async move { drop(issuers.warm().await) });
+    }
     let parts = Parts {
         foundation: Arc::clone(&installation.foundation),
         bus: Arc::clone(&installation.bus),
         publisher: installation.publisher.clone(),
         messenger,
         signer: Arc::new(JwsSigner::new(installation.signing_key(), config.issuer.clone())),
+        identities,
+        tls,
+        peer_tls,
         request_timeout: config.request_timeout(),
+        limits: config.limits.clone(),
         services,
         peers,
         event_log: installation.event_log,
+        keyring: installation.keyring(),
     };
     let mut signals = StopSignals::listen().context("cannot listen for signals")?;
-    let mut server = Server::start(listener, parts, Lifecycle::new()).await?;
+    let mut server = Server::start(listener, parts, lifecycle).await?;
     tracing::info!(
         address = %server.address(),
         service = args.service.map_or("all", ServiceName::as_str),
@@ -102,7 +134,8 @@ async fn open(
     if config.event_log != EngineChoice::Embedded || service.is_some() {
         return Installation::join(config, world).await;
     }
-    let installation = Installation::open(&config.data_dir, world).await?;
+    let provider = config.keys.choice()?;
+    let installation = Installation::open_with(&config.data_dir, &provider, world).await?;
     if installation.is_new {
         let path = config.data_dir.join(FIRST_KEY_FILE);
         tracing::info!(path = %path.display(), "first start: the first API key is in this file");

@@ -3,30 +3,34 @@
 use std::{collections::BTreeSet, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use countersign_audit::audit_server;
+use countersign_audit::{ErasedUsers, audit_server};
 use countersign_bus::{Bus, Publisher};
 use countersign_challenge::{AssertionSigner, challenge_server};
-use countersign_enrollment::{TenantDirectory, admin_server, enrollment_server};
+use countersign_enrollment::{admin_server, enrollment_server};
 use countersign_notification::{Followers, notification_server};
 use countersign_policy::policy_server;
 use countersign_proto::FILE_DESCRIPTOR_SET;
 use countersign_providers::Messenger;
 use countersign_service::{
     Board, FollowerReport, Foundation, PassedEvent,
-    access::{AccessLayer, check_covers},
+    access::{AccessLayer, Identities, check_covers},
     deadline::DeadlineLayer,
     lifecycle::Lifecycle,
-    peers::{ForwardLayer, Forwarding, KnownService, PeerAddresses},
+    limits::{CallerLimitsLayer, EntranceLayer, Limits, SlowBodyLayer, WhenceLayer, limited},
+    peers::{
+        AdmitPeersLayer, ForwardLayer, Forwarding, InstallationVoucher, KnownService,
+        PeerAddresses, PeerTls, Vouch,
+    },
     request_line::RequestLineLayer,
     transport,
 };
+use countersign_tls::{HandshakeLimits, Incoming, ServerTls};
 use prost_reflect::DescriptorPool;
 use tokio::{net::TcpListener, task::JoinHandle};
-use tonic::transport::server::TcpIncoming;
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
 
-use super::{ServiceName, status::StatusApi};
+use super::{Keyring, ServiceName, keyring::KeyApi, status::StatusApi};
 
 /// How long calls under way may take when the server stops.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -39,6 +43,7 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Served by every process.
 const STATUS_SERVICE: &str = "countersign.status.v1.StatusService";
+const KEY_SERVICE: &str = "countersign.keys.v1.KeyService";
 
 /// What a server is put together from.
 pub struct Parts {
@@ -52,14 +57,24 @@ pub struct Parts {
     pub messenger: Arc<dyn Messenger>,
     /// Signs statements of proofs.
     pub signer: Arc<dyn AssertionSigner>,
+    /// Who is let in besides the holders of keys and self-service tokens.
+    pub identities: Arc<Identities>,
+    /// TLS of the listener; `None` for plain text.
+    pub tls: Option<ServerTls>,
+    /// TLS to peers.
+    pub peer_tls: Option<PeerTls>,
     /// How long a request may take.
     pub request_timeout: Duration,
+    /// What is taken on, from whom.
+    pub limits: Limits,
     /// What is served here.
     pub services: BTreeSet<ServiceName>,
     /// Where the other services are.
     pub peers: PeerAddresses,
     /// The engine of the log.
     pub event_log: &'static str,
+    /// The installation's own keys.
+    pub keyring: Keyring,
 }
 
 impl fmt::Debug for Parts {
@@ -94,10 +109,14 @@ impl Server {
         let foundation = &parts.foundation;
         let board = Board::default();
         let serves = |service| parts.services.contains(&service);
-        let directory = Arc::<TenantDirectory>::default();
+        let enrolling = countersign_enrollment::Followers::new(Arc::clone(foundation));
         if serves(ServiceName::Enrollment) {
-            let passed_over = TenantDirectory::passed_over;
-            board.run_projection(&lifecycle, foundation, Arc::clone(&directory), passed_over);
+            enrolling.spawn(&lifecycle, &parts.bus, &board);
+        }
+        let erased = Arc::<ErasedUsers>::default();
+        if serves(ServiceName::Audit) {
+            let passed_over = ErasedUsers::passed_over;
+            board.run_projection(&lifecycle, foundation, Arc::clone(&erased), passed_over);
         }
         let followers = Followers::new(Arc::clone(foundation), parts.messenger);
         if serves(ServiceName::Notification) {
@@ -118,12 +137,17 @@ impl Server {
             event_log: parts.event_log,
             log: Arc::clone(&foundation.log),
         };
+        parts.keyring.look_after(&lifecycle);
+        let keys = KeyApi { foundation: Arc::clone(foundation), keyring: parts.keyring };
         let known = ServiceName::ALL.map(|service| KnownService {
             name: service.as_str(),
             grpc_services: service.grpc_services(),
             is_here: serves(service),
         });
-        let forwarding = Forwarding::new(parts.request_timeout);
+        let (vault, clock) = (foundation.vault.clone(), Arc::clone(&foundation.clock));
+        let voucher = Arc::new(InstallationVoucher::new(vault, clock)) as Arc<dyn Vouch>;
+        let forwarding =
+            Forwarding::new(parts.request_timeout, Arc::clone(&voucher)).over(parts.peer_tls);
         let forward = ForwardLayer::new(&known, &parts.peers, &forwarding, &lifecycle);
         let reflection = || {
             tonic_reflection::server::Builder::configure()
@@ -132,29 +156,38 @@ impl Server {
                 // So that clients can show the details of errors.
                 .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         };
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let limits = &parts.limits;
+        let incoming = limited(incoming(listener, parts.tls, &lifecycle)?, limits);
         let router = tonic::transport::Server::builder()
             // Browsers and proxies that know only HTTP/1.1 speak gRPC-Web.
             .accept_http1(true)
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_max_header_list_size(MAX_METADATA_BYTES)
+            .max_concurrent_streams(limits.max_calls_per_connection.get())
             .layer(GrpcWebLayer::new())
+            .layer(WhenceLayer::new(limits))
+            .layer(AdmitPeersLayer::new(voucher))
             // Outside all that may refuse, so that refusals are logged too.
             .layer(RequestLineLayer::new(Arc::clone(foundation)))
             .layer(DeadlineLayer::new(parts.request_timeout))
+            // Before anything is read, looked up or passed on.
+            .layer(EntranceLayer::new(limits))
+            .layer(SlowBodyLayer::new(limits))
             .layer(forward)
-            .layer(AccessLayer::new(Arc::clone(foundation)))
+            .layer(AccessLayer::new(Arc::clone(foundation), parts.identities))
+            .layer(CallerLimitsLayer::new(limits))
             .layer(transport::layer())
             .add_service(health_server)
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)
             .add_service(status.into_server())
+            .add_service(keys.into_server())
             .add_optional_service(
                 serves(ServiceName::Enrollment).then(|| enrollment_server(Arc::clone(foundation))),
             )
             .add_optional_service(
                 serves(ServiceName::Enrollment)
-                    .then(|| admin_server(Arc::clone(foundation), directory)),
+                    .then(|| admin_server(Arc::clone(foundation), enrolling.directory())),
             )
             .add_optional_service(
                 serves(ServiceName::Challenge)
@@ -165,7 +198,7 @@ impl Server {
             )
             .add_optional_service(
                 serves(ServiceName::Audit)
-                    .then(|| audit_server(Arc::clone(foundation), &lifecycle)),
+                    .then(|| audit_server(Arc::clone(foundation), &lifecycle, erased)),
             )
             .add_optional_service(
                 serves(ServiceName::Notification)
@@ -223,6 +256,19 @@ impl Server {
     }
 }
 
+/// Opens the door, and follows the files of its certificates.
+fn incoming(
+    listener: TcpListener,
+    tls: Option<ServerTls>,
+    lifecycle: &Lifecycle,
+) -> anyhow::Result<Incoming> {
+    if let Some(tls) = &tls {
+        lifecycle.spawn(Arc::clone(tls.files()).follow());
+    }
+    let incoming = Incoming::new(listener, tls, HandshakeLimits::default());
+    incoming.context("the listener has no address")
+}
+
 fn schema() -> anyhow::Result<DescriptorPool> {
     DescriptorPool::decode(FILE_DESCRIPTOR_SET).context("the schema of this build is damaged")
 }
@@ -230,7 +276,7 @@ fn schema() -> anyhow::Result<DescriptorPool> {
 /// Names of the services as health checks ask for them; the empty name stands for all that this process serves.
 fn health_names(services: &BTreeSet<ServiceName>) -> Vec<String> {
     let named = services.iter().flat_map(|service| service.grpc_services().iter().copied());
-    ["", STATUS_SERVICE].into_iter().chain(named).map(str::to_owned).collect()
+    ["", STATUS_SERVICE, KEY_SERVICE].into_iter().chain(named).map(str::to_owned).collect()
 }
 
 /// Copies the log to the bus until `lifecycle` stops, or stands by while another replica does.

@@ -2,7 +2,7 @@
 
 use countersign_proto::{
     audit::{GetStateAsOfRequest, GetStateAsOfResponse, OpenChallenge},
-    common::Throttle,
+    common::{Throttle, ThrottleScope},
 };
 
 use crate::cli::{
@@ -68,21 +68,40 @@ fn print_challenges(challenges: &[OpenChallenge], screen: &mut Screen) -> Result
     screen.table(&table, "none awaited an answer")
 }
 
-/// Prints which authenticators take no attempts.
+/// Prints which authenticators take no attempts, and from whom.
 pub(crate) fn print_throttles(throttles: &[Throttle], screen: &mut Screen) -> Result<(), Failure> {
-    let mut table = table_of(&["authenticator", "failures in a row#", "until"]);
+    let mut table = table_of(&["authenticator", "failures in a row#", "closed to", "until"]);
     for throttle in throttles {
-        let until = match &throttle.until {
-            Some(until) => to_the_second(Some(until)),
-            None => format!("an administrator releases it {FAINT}(hard limit){FAINT:#}"),
-        };
         table.add_row([
             short_id(&throttle.authenticator_id),
             throttle.consecutive_failures.to_string(),
-            until,
+            closed_to(throttle.scope()).to_owned(),
+            closed_until(throttle),
         ]);
     }
     screen.table(&table, "none")
+}
+
+const fn closed_to(scope: ThrottleScope) -> &'static str {
+    match scope {
+        ThrottleScope::FailedSources => "sources that failed",
+        ThrottleScope::NewSources => "new sources",
+        ThrottleScope::Everyone => "everyone",
+        ThrottleScope::Unspecified => "",
+    }
+}
+
+fn closed_until(throttle: &Throttle) -> String {
+    match (&throttle.until, throttle.scope()) {
+        (Some(until), _) => to_the_second(Some(until)),
+        (None, ThrottleScope::NewSources) => {
+            format!("a known source or an administrator opens it {FAINT}(near the limit){FAINT:#}")
+        }
+        (
+            None,
+            ThrottleScope::Unspecified | ThrottleScope::FailedSources | ThrottleScope::Everyone,
+        ) => format!("an administrator releases it {FAINT}(hard limit){FAINT:#}"),
+    }
 }
 
 #[cfg(test)]
@@ -94,11 +113,14 @@ mod tests {
     fn a_state_is_told_in_three_parts() {
         let state = GetStateAsOfResponse {
             as_of: Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 0 }),
-            throttles: vec![Throttle {
-                authenticator_id: "0190163d-8694-739b-aea5-966c26f8ad91".to_owned(),
-                consecutive_failures: 100,
-                until: None,
-            }],
+            throttles: [ThrottleScope::Everyone, ThrottleScope::NewSources]
+                .map(|scope| Throttle {
+                    authenticator_id: "0190163d-8694-739b-aea5-966c26f8ad91".to_owned(),
+                    consecutive_failures: 100,
+                    until: None,
+                    scope: scope.into(),
+                })
+                .into(),
             mfa_requirement: countersign_proto::common::MfaRequirement::Always.into(),
             events_folded: 7,
             ..Default::default()
@@ -109,6 +131,9 @@ mod tests {
         assert!(text.starts_with("as of 2023-11-14T22:13:20Z, from 7 events"), "{text}");
         assert!(text.contains("required a second factor: always"), "{text}");
         assert!(text.contains("none awaited an answer"), "{text}");
-        assert!(text.contains("an administrator releases it (hard limit)"), "{text}");
+        for told in ["everyone", "an administrator releases it (hard limit)", "new sources"] {
+            assert!(text.contains(told), "{text}");
+        }
+        assert!(text.contains("a known source or an administrator opens it"), "{text}");
     }
 }

@@ -3,7 +3,7 @@
 use countersign_proto::audit::RecordedEvent;
 
 use crate::cli::{
-    schema::{short_id, summary},
+    schema::{ERASED, SEALED, short_id, summary},
     screen::{FAINT, HEADING},
     when::to_the_millisecond,
 };
@@ -14,13 +14,14 @@ pub(super) const COLUMNS: [&str; 6] =
 
 /// Returns an event as cells.
 pub(super) fn cells(event: &RecordedEvent) -> [String; 6] {
+    let sealed = if event.erased { ERASED } else { SEALED };
     [
         event.position.to_string(),
         to_the_millisecond(event.recorded_at.as_ref()),
         event.r#type.clone(),
         stream_text(&event.stream),
         short_requester(&event.requester),
-        event.payload.as_ref().map(summary).unwrap_or_default(),
+        event.payload.as_ref().map(|payload| summary(payload, sealed)).unwrap_or_default(),
     ]
 }
 

@@ -4,14 +4,14 @@ use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use countersign_eventlog::embedded::{EmbeddedLog, EmbeddedOptions};
-use countersign_keys::{CopiedKeys, KeyPlace, copy_keys};
+use countersign_keys::{CopiedKeys, KeyPlace, KeyProviderChoice, copy_keys_with};
 use countersign_nats::{Nats, NatsSettings};
-use countersign_service::OsRandom;
+use countersign_service::{OsRandom, SystemClock};
 
 use super::until_stopped;
 use crate::{
     cli::{Failure, Screen, screen::HEADING},
-    serve::KEYS_DIRECTORY,
+    serve::{Config, Flags, KEYS_DIRECTORY},
 };
 
 const DOING: &str = "copying the keys";
@@ -27,6 +27,9 @@ pub(super) struct Args {
     /// Where to copy them, such as shared:keys
     #[arg(long, value_name = "KEYS")]
     to: KeyAddress,
+    /// YAML file whose section `keys` says who keeps the key-encryption key; without it, its own file does
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_CONFIG")]
+    config: Option<PathBuf>,
     /// Addresses of the NATS servers that hold the users' keys of services over a shared log
     #[arg(
         long = "nats",
@@ -87,6 +90,8 @@ pub(super) async fn run(args: Args, screen: &mut Screen) -> Result<(), Failure> 
 }
 
 async fn between(args: Args) -> anyhow::Result<CopiedKeys> {
+    let config = Config::load(Flags { config: args.config, ..Flags::default() })?;
+    let keeper = config.keys.choice()?;
     let settings = NatsSettings {
         servers: args.nats,
         credentials: args.nats_credentials,
@@ -100,7 +105,7 @@ async fn between(args: Args) -> anyhow::Result<CopiedKeys> {
             let _lock = lock(to.clone()).await?;
             let (from, to) =
                 (KeyPlace::Shared { directory: &from, nats: &nats }, to.join(KEYS_DIRECTORY));
-            return Ok(copy_keys(from, KeyPlace::Local(&to), Arc::new(OsRandom), |_, _| {}).await?);
+            return copy(from, KeyPlace::Local(&to), &keeper).await;
         }
         _ => anyhow::bail!("keys are copied from embedded: to shared:, or back"),
     };
@@ -108,7 +113,16 @@ async fn between(args: Args) -> anyhow::Result<CopiedKeys> {
     let _lock = lock(from.clone()).await?;
     let from = from.join(KEYS_DIRECTORY);
     let to = KeyPlace::Shared { directory: &to, nats: &nats };
-    Ok(copy_keys(KeyPlace::Local(&from), to, Arc::new(OsRandom), |_, _| {}).await?)
+    copy(KeyPlace::Local(&from), to, &keeper).await
+}
+
+async fn copy(
+    from: KeyPlace<'_>,
+    to: KeyPlace<'_>,
+    keeper: &KeyProviderChoice,
+) -> anyhow::Result<CopiedKeys> {
+    let (rng, clock) = (Arc::new(OsRandom), Arc::new(SystemClock));
+    Ok(copy_keys_with(from, to, keeper, rng, clock, |_, _| {}).await?)
 }
 
 async fn connect(settings: &NatsSettings) -> anyhow::Result<Nats> {
