@@ -51,6 +51,8 @@ pub(crate) enum Section {
     Memory,
     /// VerifyChallenge over logs that services share
     Shared,
+    /// What the time of a refusal tells
+    Timing,
 }
 
 impl fmt::Display for Section {
@@ -81,6 +83,8 @@ pub(crate) struct Plan {
     pub(crate) shared_users: usize,
     /// Callers at once, over each shared log.
     pub(crate) shared_callers: &'static [usize],
+    /// Users who are refused by the clock, four times in every way.
+    pub(crate) timed_users: usize,
     /// Users whose memory is measured.
     pub(crate) remembered_users: usize,
     parent: PathBuf,
@@ -108,6 +112,7 @@ impl Args {
             stored_events: 1_000_000,
             remembered_users: 100_000,
             shared_users: 5_000,
+            timed_users: 500,
             shared_callers: &[16, 64],
             parent,
             server: self.server.clone(),
@@ -125,6 +130,7 @@ impl Args {
             stored_events: 50_000,
             remembered_users: 500,
             shared_users: 500,
+            timed_users: 100,
             shared_callers: &[16],
             ..full
         })

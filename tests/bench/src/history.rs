@@ -78,6 +78,7 @@ fn sign_in_once(
             throttle: ThrottlePolicy::ONE_TIME_PASSWORD,
             acr: Aal::Aal2.acr().into(),
             amr: vec![Amr::Otp.as_str().to_owned()],
+            source: None,
             now: after(now, seconds),
         })
     };
@@ -89,6 +90,7 @@ fn sign_in_once(
         max_attempts: 5,
         now,
         expires_at: after(now, 300),
+        source: None,
     }))?;
     match user.wrapping_add(u64::from(sign_in)) % 64 {
         // Nobody answers; the next challenge finds that this one has lapsed.

@@ -20,6 +20,7 @@ mod replay;
 mod report;
 mod server;
 mod shared;
+mod timing;
 mod users;
 mod verify;
 
@@ -62,6 +63,7 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
                 Section::Opening => opening::measure(&plan, &mut report).await,
                 Section::Memory => memory::measure(&plan, &mut report).await,
                 Section::Shared => shared::measure(&plan, &mut report).await,
+                Section::Timing => timing::measure(&plan, &mut report).await,
             }
         };
         let within = plan.section_within;

@@ -42,7 +42,7 @@ impl Platform {
             request_id: "key".to_owned(),
             display_name: "the bench's platform".to_owned(),
             roles: vec![Role::Verifier.into()],
-            lifetime: None,
+            ..Default::default()
         };
         let issued = admin.create_api_key(request).await.context("issuing the key")?;
         let credentials = Credentials::new(&issued.into_inner().secret, None)?;

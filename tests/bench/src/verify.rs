@@ -101,6 +101,7 @@ impl Caller for Verifying {
             authenticator_id: user.authenticator_id.clone(),
             code: user.next_code(),
             with_assertion: false,
+            source: None,
         };
         let answer = self.client.verify_challenge(request).await?.into_inner();
         anyhow::ensure!(

@@ -107,6 +107,7 @@ impl Caller for FloorCaller {
             authenticator_id: "0190163d-8694-739b-aea5-966c26f8ad92".to_owned(),
             code,
             with_assertion: false,
+            source: None,
         };
         let answer = self.client.verify_challenge(request).await?.into_inner();
         anyhow::ensure!(
