@@ -5,6 +5,7 @@ use countersign_proto::{
     audit::audit_service_client::AuditServiceClient,
     challenge::challenge_service_client::ChallengeServiceClient,
     enrollment::enrollment_service_client::EnrollmentServiceClient,
+    keys::key_service_client::KeyServiceClient,
     notification::notification_service_client::NotificationServiceClient,
     policy::policy_service_client::PolicyServiceClient,
     status::status_service_client::StatusServiceClient,
@@ -20,6 +21,7 @@ use tonic::{
 pub struct Credentials {
     key: Option<String>,
     tenant: Option<String>,
+    approval: Option<String>,
 }
 
 impl Interceptor for Credentials {
@@ -30,6 +32,9 @@ impl Interceptor for Credentials {
         }
         if let Some(tenant) = &self.tenant {
             metadata.insert("countersign-tenant", tenant.parse().unwrap());
+        }
+        if let Some(approval) = &self.approval {
+            metadata.insert("countersign-approval", approval.parse().unwrap());
         }
         Ok(request)
     }
@@ -58,14 +63,29 @@ impl Caller {
     /// Calls with `key`.
     #[must_use]
     pub fn new(channel: Channel, key: &str) -> Self {
-        let credentials = Credentials { key: Some(key.to_owned()), tenant: None };
+        let credentials = Credentials { key: Some(key.to_owned()), tenant: None, approval: None };
         Self { channel, credentials }
     }
 
     /// Calls without a key.
     #[must_use]
     pub const fn stranger(channel: Channel) -> Self {
-        Self { channel, credentials: Credentials { key: None, tenant: None } }
+        let credentials = Credentials { key: None, tenant: None, approval: None };
+        Self { channel, credentials }
+    }
+
+    /// Returns the key that it calls with.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.credentials.key.as_deref()
+    }
+
+    /// Calls with another key.
+    #[must_use]
+    pub fn with_key(&self, key: &str) -> Self {
+        let mut caller = self.clone();
+        caller.credentials.key = Some(key.to_owned());
+        caller
     }
 
     /// Names a tenant with every request.
@@ -74,6 +94,14 @@ impl Caller {
         let mut naming = self.clone();
         naming.credentials.tenant = Some(tenant.to_owned());
         naming
+    }
+
+    /// Says with every request under which approval it is made.
+    #[must_use]
+    pub fn approved_by(&self, approval_id: &str) -> Self {
+        let mut approved = self.clone();
+        approved.credentials.approval = Some(approval_id.to_owned());
+        approved
     }
 
     /// Calls over another connection.
@@ -116,6 +144,11 @@ impl Caller {
         /// PolicyService.
         policy,
         PolicyServiceClient
+    );
+    client!(
+        /// KeyService.
+        keys,
+        KeyServiceClient
     );
     client!(
         /// StatusService.

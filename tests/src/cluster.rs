@@ -71,6 +71,8 @@ pub struct Layout {
     pub clock: Option<PathBuf>,
     /// Which wires can be cut.
     pub wires: Vec<Wire>,
+    /// Variables of the environment besides those that a cluster needs.
+    pub variables: Vec<(&'static str, &'static str)>,
 }
 
 impl Layout {
@@ -78,7 +80,13 @@ impl Layout {
     #[must_use]
     pub fn of(replicas: usize) -> Self {
         let replicas = ServiceName::ALL.into_iter().map(|service| (service, replicas)).collect();
-        Self { replicas, program: program("countersign"), clock: None, wires: Vec::new() }
+        Self {
+            replicas,
+            program: program("countersign"),
+            clock: None,
+            wires: Vec::new(),
+            variables: Vec::new(),
+        }
     }
 
     /// The same with `service` as often as `replicas` says.
@@ -92,6 +100,13 @@ impl Layout {
     #[must_use]
     pub fn cuttable(mut self, wires: impl IntoIterator<Item = Wire>) -> Self {
         self.wires.extend(wires);
+        self
+    }
+
+    /// The same with one more variable of the environment.
+    #[must_use]
+    pub fn with_variable(mut self, name: &'static str, value: &'static str) -> Self {
+        self.variables.push((name, value));
         self
     }
 
@@ -154,6 +169,7 @@ impl Cluster {
         command.envs(self.ground.settings());
         command.env("COUNTERSIGN_DATA_DIR", self.data_dir());
         command.env("COUNTERSIGN_ISSUER", "https://mfa.example.com");
+        command.envs(self.layout.variables.iter().copied());
         if let Some(clock) = &self.layout.clock {
             command.env(CLOCK_VARIABLE, clock);
         }

@@ -14,11 +14,11 @@ use std::{
 
 use countersign::{
     World,
-    serve::{FIRST_KEY_FILE, Installation, JwsSigner, Parts, Server, ServiceName},
+    serve::{CallersConfig, FIRST_KEY_FILE, Installation, JwsSigner, Parts, Server, ServiceName},
 };
 use countersign_core::{Clock as _, Timestamp};
 use countersign_providers::{Mode, log::LogMessenger};
-use countersign_service::{lifecycle::Lifecycle, peers::PeerAddresses};
+use countersign_service::{lifecycle::Lifecycle, limits::Limits, peers::PeerAddresses};
 use countersign_testkit::{KurrentDb, MovableClock, NatsServer};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -32,12 +32,22 @@ use crate::{
 /// Which service of a house of many takes the calls, and passes on what is not its own.
 const ENTRANCE: (ServiceName, usize) = (ServiceName::Challenge, 0);
 
+/// What a house of one process is fitted with, besides the usual.
+#[derive(Clone, Debug, Default)]
+pub struct Fittings {
+    /// What it takes on, from whom.
+    pub limits: Limits,
+    /// Who is let in besides the holders of keys.
+    pub callers: CallersConfig,
+}
+
 /// A running house; its data directory goes with it.
 #[derive(Debug)]
 pub struct House {
     /// Its time.
     pub clock: Arc<MovableClock>,
     directory: TempDir,
+    fittings: Fittings,
     body: Body,
     channel: Channel,
     connections: AtomicUsize,
@@ -67,6 +77,7 @@ impl House {
         Self {
             clock,
             directory,
+            fittings: Fittings::default(),
             body: Body::Many(Box::new(cluster)),
             channel,
             connections: AtomicUsize::new(0),
@@ -75,27 +86,24 @@ impl House {
 
     /// Starts a house of one process, whatever the setting: for what only that has.
     pub async fn single() -> Self {
-        Self::open(tempfile::tempdir().unwrap(), Arc::default()).await
+        Self::limited(Limits::default()).await
     }
 
-    async fn open(directory: TempDir, clock: Arc<MovableClock>) -> Self {
+    /// Starts a house of one process with limits that are reached soon.
+    pub async fn limited(limits: Limits) -> Self {
+        Self::fitted(Fittings { limits, ..Fittings::default() }).await
+    }
+
+    /// Starts a house of one process with `fittings`.
+    pub async fn fitted(fittings: Fittings) -> Self {
+        Self::open(tempfile::tempdir().unwrap(), Arc::default(), &fittings).await
+    }
+
+    async fn open(directory: TempDir, clock: Arc<MovableClock>, fittings: &Fittings) -> Self {
         let world = World { clock: Arc::clone(&clock) as _, ..World::default() };
         let data_dir = directory.path().join("data");
         let installation = Installation::open(&data_dir, world).await.unwrap();
-        let parts = Parts {
-            foundation: Arc::clone(&installation.foundation),
-            bus: Arc::clone(&installation.bus),
-            publisher: installation.publisher.clone(),
-            messenger: Arc::new(LogMessenger::new(Mode::Development).unwrap()),
-            signer: Arc::new(JwsSigner::new(
-                installation.signing_key(),
-                "https://mfa.example.com".to_owned(),
-            )),
-            request_timeout: Duration::from_secs(30),
-            services: ServiceName::ALL.into(),
-            peers: PeerAddresses::default(),
-            event_log: installation.event_log,
-        };
+        let parts = parts(&installation, &clock, fittings);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = Server::start(listener, parts, Lifecycle::new()).await.unwrap();
         let channel = connect(server.address()).await;
@@ -103,6 +111,7 @@ impl House {
         Self {
             clock,
             directory,
+            fittings: fittings.clone(),
             body: Body::Single { installation, server },
             channel,
             connections: AtomicUsize::new(0),
@@ -111,13 +120,13 @@ impl House {
 
     /// Stops it in order and starts it again on the same data.
     pub async fn restart(self) -> Self {
-        let Self { clock, directory, body, .. } = self;
+        let Self { clock, directory, fittings, body, .. } = self;
         match body {
             Body::Single { installation, server } => {
                 server.stop().await.unwrap();
                 installation.close().await;
                 drop(installation);
-                Self::open(directory, clock).await
+                Self::open(directory, clock, &fittings).await
             }
             Body::Many(mut cluster) => {
                 cluster.stop_all().await;
@@ -126,6 +135,7 @@ impl House {
                 Self {
                     clock,
                     directory,
+                    fittings,
                     body: Body::Many(cluster),
                     channel,
                     connections: AtomicUsize::new(0),
@@ -168,6 +178,21 @@ impl House {
             Body::Single { .. } => self.directory.path().join("data"),
             Body::Many(cluster) => cluster.data_dir(),
         }
+    }
+
+    /// Opens another door of a house of one process: it serves `services` alone, and passes calls for others on to `peers`.
+    ///
+    /// # Panics
+    /// Fails if the house is not of one process.
+    pub async fn door(&self, services: &[ServiceName], peers: PeerAddresses) -> Server {
+        let Body::Single { installation, .. } = &self.body else {
+            panic!("only a house of one process has other doors")
+        };
+        let services = services.iter().copied().collect();
+        let parts = parts(installation, &self.clock, &self.fittings);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let parts = Parts { services, peers, ..parts };
+        Server::start(listener, parts, Lifecycle::new()).await.unwrap()
     }
 
     /// Returns the connection that callers share.
@@ -213,4 +238,27 @@ pub fn first_key(data_dir: &Path) -> String {
 pub async fn connect(address: SocketAddr) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
     endpoint.tcp_nodelay(true).connect().await.unwrap()
+}
+
+/// Puts together what serves everything there is.
+fn parts(installation: &Installation, clock: &Arc<MovableClock>, fittings: &Fittings) -> Parts {
+    Parts {
+        identities: Arc::new(fittings.callers.identities(Arc::clone(clock) as _).unwrap()),
+        tls: None,
+        peer_tls: None,
+        foundation: Arc::clone(&installation.foundation),
+        bus: Arc::clone(&installation.bus),
+        publisher: installation.publisher.clone(),
+        messenger: Arc::new(LogMessenger::new(Mode::Development).unwrap()),
+        signer: Arc::new(JwsSigner::new(
+            installation.signing_key(),
+            "https://mfa.example.com".to_owned(),
+        )),
+        request_timeout: Duration::from_secs(30),
+        limits: fittings.limits.clone(),
+        services: ServiceName::ALL.into(),
+        peers: PeerAddresses::default(),
+        event_log: installation.event_log,
+        keyring: installation.keyring(),
+    }
 }

@@ -147,16 +147,38 @@ impl Process {
     }
 
     /// Runs `command`, which is to serve `data_dir` and to log JSON, and returns once it does.
-    pub async fn spawn(mut command: Command, data_dir: &Path) -> Self {
+    pub async fn spawn(command: Command, data_dir: &Path) -> Self {
+        Self::spawn_until(command, data_dir, r#""message":"serving""#, |serving| {
+            let serving: serde_json::Value = serde_json::from_str(serving).unwrap();
+            let address = serving.pointer("/fields/address").and_then(|address| address.as_str());
+            address.unwrap().to_owned()
+        })
+        .await
+    }
+
+    /// Runs `command`, which is to serve `data_dir` and to log text, and returns once it does.
+    pub async fn spawn_in_text(command: Command, data_dir: &Path) -> Self {
+        const SERVING: &str = ": serving address=";
+        Self::spawn_until(command, data_dir, SERVING, |serving| {
+            let (_, rest) = serving.split_once(SERVING).unwrap();
+            rest.split(' ').next().unwrap().to_owned()
+        })
+        .await
+    }
+
+    async fn spawn_until(
+        mut command: Command,
+        data_dir: &Path,
+        serving: &str,
+        address: fn(&str) -> String,
+    ) -> Self {
         let mut child = command.spawn().unwrap();
         let log = Lines::of(child.stderr.take().unwrap());
-        let Some(serving) = log.wait_for(r#""message":"serving""#).await else {
+        let Some(serving) = log.wait_for(serving).await else {
             let status = child.wait().await.unwrap();
             panic!("it ended before it served: {status}\n{}", log.so_far())
         };
-        let serving: serde_json::Value = serde_json::from_str(&serving).unwrap();
-        let address = serving.pointer("/fields/address").and_then(|address| address.as_str());
-        let address = address.unwrap().parse().unwrap();
+        let address = address(&serving).parse().unwrap();
         Self { child, address, data_dir: data_dir.to_owned(), log }
     }
 

@@ -56,10 +56,22 @@ impl Caller {
     /// # Errors
     /// Returns what the server says.
     pub async fn call(&self, path: &str, message: &impl Message) -> Result<Vec<Vec<u8>>, Status> {
+        self.call_with_bytes(path, message.encode_to_vec()).await
+    }
+
+    /// Calls the RPC at `path` with bytes that may be no message at all.
+    ///
+    /// # Errors
+    /// Returns what the server says.
+    pub async fn call_with_bytes(
+        &self,
+        path: &str,
+        message: Vec<u8>,
+    ) -> Result<Vec<Vec<u8>>, Status> {
         let mut grpc = Grpc::new(self.service());
         grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
         let path = PathAndQuery::try_from(path).unwrap();
-        let request = Request::new(message.encode_to_vec());
+        let request = Request::new(message);
         let mut answer = grpc.server_streaming(request, path, Bytes).await?.into_inner();
         let mut messages = Vec::new();
         while let Some(message) = answer.message().await? {

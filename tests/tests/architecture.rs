@@ -19,8 +19,8 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 const FLOORS: &[(u8, &[&str])] = &[
     (0, &["core", "crypto"]),
     (1, &["eventsourcing", "factors", "proto", "device-sdk"]),
-    (2, &["domain", "nats"]),
-    (3, &["eventlog", "bus", "keys", "providers", "risk"]),
+    (2, &["domain", "http", "nats", "tls"]),
+    (3, &["eventlog", "bus", "identity", "keys", "providers", "risk"]),
     (4, &["service", "testkit"]),
     (5, &["enrollment", "challenge", "policy", "notification", "audit", "gateway"]),
     (6, &["countersign"]),
@@ -45,6 +45,7 @@ const IO: &[&str] = &[
     "rustix",
     "socket2",
     "tokio",
+    "tokio-rustls",
     "tokio-stream",
     "tokio-util",
     "tonic",
@@ -54,6 +55,8 @@ const IO: &[&str] = &[
 const DOORS: &[(&str, &[&str])] = &[
     ("argon2", &["factors"]),
     ("async-nats", &["nats", "bus", "eventlog", "keys"]),
+    ("aws-credential-types", &["keys"]),
+    ("aws-sigv4", &["keys"]),
     ("chacha20poly1305", &["crypto"]),
     ("clap", &["countersign", "bench", "engine-check"]),
     ("comfy-table", &["countersign"]),
@@ -64,10 +67,13 @@ const DOORS: &[(&str, &[&str])] = &[
     ("png", &["factors"]),
     ("protox", &["proto", "testkit"]),
     ("qrcode", &["factors"]),
+    ("reqwest", &["http"]),
+    ("tokio-rustls", &["tls"]),
     ("tonic-prost-build", &["proto", "testkit"]),
     // The demo, the tests and the benchmark play the user's phone, which is nobody of ours.
     ("totp-rs", &["factors", "countersign", "tests", "bench"]),
     ("tracing-subscriber", &["service"]),
+    ("x509-cert", &["tls"]),
 ];
 
 const LONGEST_FILE: usize = 400;

@@ -115,6 +115,10 @@ fn whatever_is_asked_the_answer_is_in_order_and_the_server_goes_on() {
 const REFUSED: &[(&str, &str)] = &[
     ("CreateApplication", "APPLICATION_EXISTS"),
     ("GetDelivery", "DELIVERY_NOT_FOUND"),
+    ("GetApproval", "APPROVAL_NOT_FOUND"),
+    ("ApproveRequest", "APPROVAL_NOT_FOUND"),
+    ("DeclineRequest", "APPROVAL_NOT_FOUND"),
+    ("WithdrawRequest", "APPROVAL_NOT_FOUND"),
     ("ReleaseThrottle", "NOT_THROTTLED"),
 ];
 

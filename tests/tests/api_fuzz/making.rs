@@ -55,7 +55,10 @@ fn one(field: &FieldDescriptor, values: &Values, dice: &mut Dice<'_>) -> Value {
     match field.kind() {
         Kind::String => Value::String(dice.choose(&values.texts(field), &hostile_texts())),
         Kind::Bool => Value::Bool(dice.choose(&[false], &[true])),
-        Kind::Uint32 => Value::U32(dice.choose(&[0], &[1, 2, 6, 15, 100, 101, u32::MAX])),
+        Kind::Uint32 => {
+            let valid = [Values::number(field)];
+            Value::U32(dice.choose(&valid, &[1, 2, 6, 15, 100, 101, u32::MAX]))
+        }
         Kind::Uint64 => Value::U64(dice.choose(&[0], &[1, 2, 1 << 63, u64::MAX])),
         Kind::Enum(list) => {
             let all: Vec<_> = list.values().map(|value| value.number()).collect();
@@ -67,7 +70,7 @@ fn one(field: &FieldDescriptor, values: &Values, dice: &mut Dice<'_>) -> Value {
             "google.protobuf.Timestamp" => {
                 pair(&inner, dice.choose(&[values.instant(field)], &HOSTILE_INSTANTS))
             }
-            "google.protobuf.Duration" => pair(&inner, dice.choose(&[(60, 0)], &HOSTILE_DURATIONS)),
+            "google.protobuf.Duration" => pair(&inner, dice.choose(&[values.duration(field)], &HOSTILE_DURATIONS)),
             _ => request(&inner, values, dice),
         }),
         other => panic!("{}: make values of kind {other:?} here", field.full_name()),

@@ -3,6 +3,7 @@
 use std::{fs, time::Duration};
 
 use countersign::serve::FIRST_KEY_FILE;
+use countersign_core::Timestamp;
 use countersign_proto::admin::{FactorSettings, ListApiKeysRequest, SetFactorSettingsRequest};
 use countersign_tests::{House, Phone, Tenant, schema::Rpc};
 use prost_reflect::{EnumDescriptor, FieldDescriptor};
@@ -16,6 +17,8 @@ use crate::calling::Operator;
 const USERS: &str = "acme";
 /// Whose settings are changed.
 const SETTINGS: &str = "beta";
+/// Which is created and erased.
+const CREATED: &str = "gamma";
 
 pub(crate) struct Stage {
     house: House,
@@ -36,6 +39,7 @@ pub(crate) struct Values {
     challenge_id: String,
     code: String,
     key_id: String,
+    now: Timestamp,
 }
 
 impl Stage {
@@ -81,16 +85,27 @@ impl Stage {
                 user_id = format!("user-{}@example.com", self.cases);
                 phone = self.users.start_enrollment(&user_id).await.1;
             }
+            // Nothing would be left of the others' user.
+            ("EnrollmentService", "EraseUser") => {
+                user_id = format!("user-{}@example.com", self.cases);
+            }
             _ => {}
         }
         let is_admin = rpc.0.parent_service().name() == "AdminService";
+        let tenant = match rpc.0.name() {
+            // Nothing would be left of the others' tenant.
+            "EraseTenant" => CREATED,
+            _ if is_admin => SETTINGS,
+            _ => USERS,
+        };
         Values {
-            tenant: if is_admin { SETTINGS } else { USERS },
+            tenant,
             user_id,
             challenge_id,
             code: phone.code(self.house.now()),
             authenticator_id: phone.authenticator_id,
             key_id: self.key_id.clone(),
+            now: self.house.now(),
         }
     }
 
@@ -116,16 +131,22 @@ impl Values {
             "challenge_id" => &[&self.challenge_id],
             "code" => &[&self.code, "000000"],
             "key_id" => &[&self.key_id],
-            "sign_in_id" | "delivery_id" => &["0190163d-8694-739b-aea5-966c26f8ad91"],
+            "sign_in_id" | "delivery_id" | "approval_id" => &["0190163d-8694-739b-aea5-966c26f8ad91"],
             "application_id" => &["vpn"],
-            "tenant_id" => &["gamma", SETTINGS],
+            "organisation_id" if field.parent_message().name() == "CreateOrganisationRequest" => {
+                &["north"]
+            }
+            "organisation_id" => &[""],
+            "allowed_addresses" => &["203.0.113.0/24", "2001:db8::7"],
+            "tenant_id" => &[CREATED, SETTINGS],
             "kind" => &["totp", "recovery_code"],
             "display_name" => &["Mobile phone"],
             "account_name" => &["The account"],
             "reason" => &["reported lost"],
             "page_token" => &["", "1"],
+            "newest_kid" => &["", "nobody"],
             "event_types" => &["ChallengeIssued"],
-            "ip_address" => &["203.0.113.7", "2001:db8::7"],
+            "ip_address" | "client_address" => &["203.0.113.7", "2001:db8::7"],
             "user_agent" => &["Browser/1.0"],
             "device_id" => &["device-1"],
             "resource" => &["/documents"],
@@ -143,8 +164,25 @@ impl Values {
         valid.map(|value| value.number()).collect()
     }
 
+    /// Returns a valid number of a field.
+    pub(crate) fn number(field: &FieldDescriptor) -> u32 {
+        if field.name() == "approvers" { 2 } else { 0 }
+    }
+
     /// Returns a valid instant of a field.
     pub(crate) fn instant(&self, field: &FieldDescriptor) -> (i64, i32) {
-        if field.name() == "from_time" { (1_500_000_000, 0) } else { (2_500_000_000, 0) }
+        match field.name() {
+            "from_time" => (1_500_000_000, 0),
+            "starts_at" => (self.now.unix_seconds() + 3_600, 0),
+            _ => (2_500_000_000, 0),
+        }
+    }
+
+    /// Returns a valid length of time of a field.
+    pub(crate) fn duration(&self, field: &FieldDescriptor) -> (i64, i32) {
+        let is_of_a_pass = field.name() == "longest_access_pass"
+            || ["IssueTemporaryAccessPassRequest", "BreakGlassRequest"]
+                .contains(&field.parent_message().name());
+        if is_of_a_pass { (600, 0) } else { (60, 0) }
     }
 }

@@ -98,7 +98,8 @@ async fn a_user_s_authenticators_are_shown_listed_and_removed() {
     assert!(shown.contains(&phone.authenticator_id) && shown.contains("active"), "{shown}");
     assert!(shown.contains("Throttled\nnone"), "{shown}");
     let shown = Said::json(in_acme(&["users", "show", "alice@example.com"])).await;
-    assert_eq!(shown[0]["authenticatorId"], phone.authenticator_id.as_str());
+    assert!(shown[0]["placement"].is_object(), "{shown:?}");
+    assert_eq!(shown[1]["authenticatorId"], phone.authenticator_id.as_str());
     let nobody = Said::well(in_acme(&["users", "show", "nobody"])).await;
     assert!(nobody.contains("Authenticators\nnone"), "{nobody}");
 
@@ -116,4 +117,31 @@ async fn a_user_s_authenticators_are_shown_listed_and_removed() {
     let remove = ["authenticators", "remove", "alice@example.com", unknown, "--reason", "lost"];
     let said = Said::failing(in_acme(&remove)).await;
     assert!(said.contains("(AUTHENTICATOR_NOT_FOUND)"), "{said}");
+}
+
+#[tokio::test]
+async fn a_temporary_access_pass_is_printed_alone_and_opens_once_or_until_it_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Process::start(directory.path()).await;
+    let tenant = server.tenant("acme").await;
+    let access_pass = |words: &[&str]| {
+        let mut command = server.command(&["users", "access-pass", "alice@example.com"]);
+        command.args(words).args(["--tenant", "acme"]);
+        command
+    };
+    let issued = Said::by(access_pass(&["--lifetime", "30m"])).await;
+    assert_eq!(issued.code, Some(0), "{issued:?}");
+    let code = issued.out.trim();
+    assert_eq!((issued.out.lines().count(), code.len()), (1, "0000-0000-0000".len()));
+    assert!(issued.err.contains("opens once") && !issued.err.contains(code), "{issued:?}");
+    let challenge = tenant.challenge("alice@example.com").await;
+    tenant.verified("alice@example.com", &challenge, code).await;
+
+    let issued = Said::json(access_pass(&["--reusable"])).await;
+    assert_eq!(issued[0]["authenticator"]["kind"], "temporary_access_pass");
+    assert_eq!(issued[0]["authenticator"]["parameters"]["single_use"], "false");
+    let said = Said::failing(access_pass(&["--lifetime", "9m"])).await;
+    assert!(said.contains("lifetime") && said.contains("10 to 480 minutes"), "{said}");
+    let said = Said::failing(access_pass(&["--from", "2999-01-01T00:00:00Z"])).await;
+    assert!(said.contains("starts_at") && said.contains("30 days"), "{said}");
 }

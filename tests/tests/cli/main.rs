@@ -10,8 +10,12 @@
 mod administering;
 mod apart;
 mod auditing;
+mod authority;
+mod belonging;
 mod demo;
 mod doctor;
+mod over_tls;
+mod settings;
 mod usage;
 
 use countersign_tests::process::{run, text};

@@ -8,7 +8,7 @@ use countersign_tests::{
 use super::Said;
 
 /// Every command with flags and arguments of its own.
-const COMMANDS: [(&[&str], &[&str]); 24] = [
+const COMMANDS: [(&[&str], &[&str]); 34] = [
     (
         &[],
         &[
@@ -18,6 +18,10 @@ const COMMANDS: [(&[&str], &[&str]); 24] = [
             "users",
             "authenticators",
             "tenants",
+            "organisations",
+            "applications",
+            "requirement",
+            "factors",
             "keys",
             "status",
             "doctor",
@@ -53,17 +57,44 @@ const COMMANDS: [(&[&str], &[&str]); 24] = [
     ),
     (&["audit", "tail"], &["--user", "--type", "--since", "--after", "--limit"]),
     (&["audit", "as-of"], &["<USER>", "[TIME]"]),
-    (&["users"], &["show"]),
+    (&["users"], &["show", "place", "token", "access-pass"]),
     (&["users", "show"], &["<USER>", "--tenant"]),
+    (
+        &["users", "place"],
+        &["<USER>", "--organisation", "--no-organisation", "--privileged", "--no-privilege"],
+    ),
+    (&["users", "token"], &["<USER>", "--lifetime"]),
+    (&["users", "access-pass"], &["<USER>", "--lifetime", "--reusable"]),
     (&["authenticators"], &["list", "remove"]),
     (&["authenticators", "list"], &["<USER>", "--removed"]),
     (&["authenticators", "remove"], &["<USER>", "<ID>", "--reason"]),
     (&["tenants"], &["list", "create"]),
     (&["tenants", "list"], &["--json"]),
     (&["tenants", "create"], &["<ID>", "--display-name"]),
-    (&["keys"], &["create", "list", "revoke"]),
-    (&["keys", "create"], &["<NAME>", "--role", "platform-admin", "verifier", "--lifetime"]),
-    (&["keys", "list"], &["--server", "--api-key-file"]),
+    (&["organisations"], &["list", "create"]),
+    (&["organisations", "create"], &["<ID>", "--display-name"]),
+    (&["applications"], &["list", "create"]),
+    (&["applications", "create"], &["<ID>", "--display-name", "--requirement"]),
+    (&["requirement", "set"], &["<REQUIREMENT>", "per-application", "--application"]),
+    (
+        &["factors", "set"],
+        &["<KIND>", "--defaults", "--disable", "--free-attempts", "--longest-access-pass"],
+    ),
+    (&["keys"], &["create", "rotate", "list", "revoke"]),
+    (
+        &["keys", "create"],
+        &[
+            "<NAME>",
+            "--role",
+            "platform-admin",
+            "help-desk",
+            "--lifetime",
+            "--organisation",
+            "--allow",
+        ],
+    ),
+    (&["keys", "rotate"], &["<ID>", "--overlap"]),
+    (&["keys", "list"], &["--server", "--api-key-file", "--ca", "--certificate", "--server-name"]),
     (&["keys", "revoke"], &["<ID>", "--api-key"]),
     (&["status"], &["--wait", "--server", "--api-key-file", "--json"]),
     (&["doctor"], &["--data-dir", "--config", "--event-log", "--keys-dir", "--json"]),
@@ -113,8 +144,9 @@ async fn there_are_completions_for_shells_that_bash_can_read() {
         }
     }
     let mut check = tokio::process::Command::new("bash");
-    let script = Said::well(command(["completions", "bash"])).await;
-    let checked = check.args(["-n", "-c", &script]).output().await.unwrap();
+    let script = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&script, Said::well(command(["completions", "bash"])).await).unwrap();
+    let checked = check.arg("-n").arg(script.path()).output().await.unwrap();
     assert!(checked.status.success(), "{}", text(&checked.stderr));
 }
 
@@ -128,7 +160,7 @@ async fn wrong_usage_is_told_with_exit_code_2() {
         &["audit", "replay", "--since", "yesterday"],
         &["keys", "create", "x", "--role", "king"],
         &["authenticators", "remove", "alice", "id"],
-        &["tenants", "list", "--server", "https://127.0.0.1:1"],
+        &["tenants", "list", "--server", "ftp://127.0.0.1:1"],
         &["serve", "--log-format", "xml"],
     ];
     for words in wrong {

@@ -79,6 +79,7 @@ async fn a_failure_recorded_before_events_said_why_still_counts() {
         throttle: ThrottlePolicy::ONE_TIME_PASSWORD,
         acr: "".into(),
         amr: Vec::new(),
+        source: None,
         now: Timestamp::from_unix_seconds(1_767_225_602),
     };
     let request = Request { command_id: Uuid::from_u128(9), metadata: metadata(9) };

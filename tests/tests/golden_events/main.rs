@@ -9,6 +9,7 @@
 
 mod folding;
 mod samples;
+mod tenants;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +19,7 @@ use std::{
 
 use bytes::Bytes;
 use countersign_domain::{
-    catalog::AGGREGATES, delivery::Delivery, tenant::Tenant,
+    approval::Approval, catalog::AGGREGATES, delivery::Delivery, tenant::Tenant,
     user_authenticators::UserAuthenticators, user_challenges::UserChallenges,
     user_sign_ins::UserSignIns,
 };
@@ -123,6 +124,7 @@ fn rewrite(event_type: &str, version: u32, payload: &Bytes) -> Result<EncodedEve
         UserChallenges::CATEGORY => by::<UserChallenges>,
         UserSignIns::CATEGORY => by::<UserSignIns>,
         Delivery::CATEGORY => by::<Delivery>,
+        Approval::CATEGORY => by::<Approval>,
         _ => panic!("say here who reads the events of {category}"),
     };
     by(event_type, version, payload)

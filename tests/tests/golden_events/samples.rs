@@ -1,29 +1,25 @@
 //! One event of each type and version, with something in every field.
 
-use std::time::Duration;
-
 use bytes::Bytes;
-use countersign_core::{
-    ApplicationId, AuthenticatorId, ChallengeId, DeliveryId, KeyId, SignInId, Timestamp,
-};
+use countersign_core::{AuthenticatorId, ChallengeId, DeliveryId, SignInId, Timestamp, TokenId};
 use countersign_crypto::Sealed;
 use countersign_domain::{
+    approval::Approval,
     delivery::{self, Delivery, DeliveryFailed, DeliveryRequested, DeliverySent},
-    policy::{Decision, MfaRequirement, TracedRule, Usable},
-    tenant::{
-        self, ApiKeyIssued, ApiKeyRevoked, ApplicationCreated, FactorSettings,
-        FactorSettingsChanged, MfaRequirementSet, Role, Tenant, TenantCreated, ThrottleOverrides,
-    },
+    policy::{Decision, TracedRule, Usable},
+    tenant::Tenant,
+    throttle::Closure,
     user_authenticators::{
         self, AbandonReason, AuthenticatorReinstated, AuthenticatorRemoved, AuthenticatorRenamed,
         AuthenticatorSuspended, DefaultAuthenticatorSet, EnrollmentAbandoned,
-        EnrollmentAttemptFailed, EnrollmentConfirmed, EnrollmentStarted, RecoveryCodesIssued,
-        UserAuthenticators,
+        EnrollmentAttemptFailed, EnrollmentConfirmed, EnrollmentStarted, Pass, Placement,
+        RecoveryCodesIssued, SelfServiceTokenIssued, TemporaryAccessPassIssued, UserAuthenticators,
+        UserErased, UserPlaced,
     },
     user_challenges::{
         self, Allowed, AttemptFailed, AttemptFailure, AuthenticatorThrottled, ChallengeCanceled,
         ChallengeExhausted, ChallengeExpired, ChallengeIssued, ChallengeSuperseded,
-        ChallengeVerified, Consumed, ThrottleReleased, UserChallenges,
+        ChallengeVerified, ClosedTo, Consumed, SourceKey, ThrottleReleased, UserChallenges,
     },
     user_sign_ins::{self, SignInEvaluated, UserSignIns},
 };
@@ -31,6 +27,8 @@ use countersign_eventsourcing::EventCodec;
 use countersign_proto::event::AttemptFailedV1;
 use prost::Message as _;
 use uuid::Uuid;
+
+use crate::tenants::{approvals, confined_key, factor_settings, organisation_id, tenant};
 
 /// A stored event.
 pub(crate) struct Sample {
@@ -56,72 +54,36 @@ pub(crate) fn samples() -> Vec<Sample> {
     let mut samples: Vec<_> = tenant().iter().map(today::<Tenant>).collect();
     samples.extend(authenticators().iter().map(today::<UserAuthenticators>));
     samples.extend(challenges().iter().map(today::<UserChallenges>));
-    samples.push(Sample { variant: Some("code"), ..today::<UserChallenges>(&verified_by_code()) });
+    samples.extend(
+        from_a_source()
+            .iter()
+            .map(|event| Sample { variant: Some("source"), ..today::<UserChallenges>(event) }),
+    );
+    let code = today::<UserChallenges>(&verified_by_code());
+    samples.push(Sample { variant: Some("source_code"), ..code });
+    samples.push(Sample { variant: Some("confined"), ..today::<Tenant>(&confined_key()) });
+    samples.push(Sample { variant: Some("access_pass"), ..today::<Tenant>(&factor_settings()) });
     samples.push(attempt_failed_v1());
     samples.extend(sign_ins().iter().map(today::<UserSignIns>));
     samples.extend(deliveries().iter().map(today::<Delivery>));
+    samples.extend(approvals().iter().map(today::<Approval>));
     samples
 }
 
 /// An instant that needs its microseconds.
-const fn at(seconds: i64) -> Timestamp {
+pub(crate) const fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_micros((1_767_225_600 + seconds) * 1_000_000 + 123_456)
 }
 
-const AUTHENTICATOR: AuthenticatorId = AuthenticatorId::new(Uuid::from_u128(0xa1));
+pub(crate) const AUTHENTICATOR: AuthenticatorId = AuthenticatorId::new(Uuid::from_u128(0xa1));
 const CHALLENGE: ChallengeId = ChallengeId::new(Uuid::from_u128(0xc1));
+const TOKEN: TokenId = TokenId::new(Uuid::from_u128(0x70));
 const SIGN_IN: SignInId = SignInId::new(Uuid::from_u128(0x51));
 const DELIVERY: DeliveryId = DeliveryId::new(Uuid::from_u128(0xd1));
 
-fn sealed(last: u8) -> Sealed {
+pub(crate) fn sealed(last: u8) -> Sealed {
     let key_id = "acme.000102030405060708090a0b0c0d0e0f".into();
     Sealed { key_id, ciphertext: vec![0xff, 0x00, last] }
-}
-
-fn key_id() -> KeyId {
-    KeyId::parse("k4f2").unwrap()
-}
-
-fn application_id() -> ApplicationId {
-    ApplicationId::parse("vpn").unwrap()
-}
-
-fn tenant() -> Vec<tenant::Event> {
-    use tenant::Event as E;
-    let settings = FactorSettings {
-        disabled: true,
-        throttle: ThrottleOverrides {
-            free_attempts: Some(7),
-            first_pause: Some(Duration::from_millis(1_500)),
-            longest_pause: Some(Duration::from_secs(7_200)),
-            hard_limit: Some(90),
-        },
-        totp_skew_steps: Some(2),
-        recovery_code_count: Some(12),
-        recovery_code_low: Some(4),
-    };
-    vec![
-        E::TenantCreated(TenantCreated { display_name: "Acme".to_owned(), created_at: at(0) }),
-        E::ApplicationCreated(ApplicationCreated {
-            application_id: application_id(),
-            display_name: "VPN".to_owned(),
-            requirement: Some(MfaRequirement::Always),
-        }),
-        E::MfaRequirementSet(MfaRequirementSet {
-            application_id: Some(application_id()),
-            requirement: MfaRequirement::Never,
-        }),
-        E::FactorSettingsChanged(FactorSettingsChanged { kind: "totp".into(), settings }),
-        E::ApiKeyIssued(ApiKeyIssued {
-            key_id: key_id(),
-            display_name: "the VPN gateway".to_owned(),
-            secret_hash: std::array::from_fn(|n| u8::try_from(n).unwrap()),
-            roles: vec![Role::PlatformAdmin, Role::TenantAdmin, Role::Verifier, Role::Auditor],
-            issued_at: at(1),
-            expires_at: Some(at(2)),
-        }),
-        E::ApiKeyRevoked(ApiKeyRevoked { key_id: key_id() }),
-    ]
 }
 
 fn authenticators() -> Vec<user_authenticators::Event> {
@@ -143,6 +105,16 @@ fn authenticators() -> Vec<user_authenticators::Event> {
             authenticator_id,
             consumed_factor: Some(58_907_520),
             confirmed_at: at(1),
+        }),
+        E::UserPlaced(UserPlaced {
+            placement: Placement { organisation_id: Some(organisation_id()), privileged: true },
+            user_id: sealed(2),
+            placed_at: at(2),
+        }),
+        E::SelfServiceTokenIssued(SelfServiceTokenIssued {
+            token_id: TOKEN,
+            issued_at: at(3),
+            expires_at: at(303),
         }),
         E::EnrollmentAttemptFailed(EnrollmentAttemptFailed { authenticator_id, attempts_left: 9 }),
         E::EnrollmentAbandoned(EnrollmentAbandoned {
@@ -169,10 +141,39 @@ fn authenticators() -> Vec<user_authenticators::Event> {
             user_id: sealed(6),
             issued_at: at(3),
         }),
+        E::TemporaryAccessPassIssued(TemporaryAccessPassIssued {
+            authenticator_id,
+            generation: 3,
+            record: sealed(7),
+            pass: Pass {
+                starts_at: at(4),
+                ends_at: at(3_604),
+                single_use: true,
+                challenges_until: at(3),
+            },
+            user_id: sealed(8),
+            issued_at: at(4),
+        }),
+        E::UserErased(UserErased { erased_at: at(5), reason: "asked to".to_owned() }),
     ]
 }
 
 fn challenges() -> Vec<user_challenges::Event> {
+    use user_challenges::Event as E;
+    let (challenge_id, authenticator_id) = (CHALLENGE, AUTHENTICATOR);
+    vec![
+        E::ChallengeExhausted(ChallengeExhausted { challenge_id }),
+        E::ChallengeExpired(ChallengeExpired { challenge_id }),
+        E::ChallengeCanceled(ChallengeCanceled { challenge_id }),
+        E::ChallengeSuperseded(ChallengeSuperseded { challenge_id }),
+        E::ThrottleReleased(ThrottleReleased { authenticator_id }),
+    ]
+}
+
+const SOURCE: Option<SourceKey> = Some(SourceKey(0x0102_0304_0506_0708));
+
+/// Events that have had more fields since sources are told apart.
+fn from_a_source() -> Vec<user_challenges::Event> {
     use user_challenges::Event as E;
     let (challenge_id, authenticator_id) = (CHALLENGE, AUTHENTICATOR);
     vec![
@@ -184,26 +185,29 @@ fn challenges() -> Vec<user_challenges::Event> {
             max_attempts: 5,
             issued_at: at(0),
             expires_at: at(300),
+            source: SOURCE,
         }),
         E::ChallengeVerified(verified(Consumed::MovingFactor(58_907_521))),
         E::AttemptFailed(AttemptFailed {
             challenge_id,
             authenticator_id,
             attempts_left: 3,
-            consecutive_failures: 2,
+            consecutive_failures: 30,
             reason: AttemptFailure::Replayed,
             failed_at: at(1),
+            source: SOURCE,
+            source_failures: Some(6),
+            unproven_failures: Some(20),
         }),
-        E::ChallengeExhausted(ChallengeExhausted { challenge_id }),
-        E::ChallengeExpired(ChallengeExpired { challenge_id }),
-        E::ChallengeCanceled(ChallengeCanceled { challenge_id }),
-        E::ChallengeSuperseded(ChallengeSuperseded { challenge_id }),
         E::AuthenticatorThrottled(AuthenticatorThrottled {
             authenticator_id,
-            consecutive_failures: 5,
-            until: Some(at(30)),
+            consecutive_failures: 30,
+            until: Some(at(61)),
+            closed_to: ClosedTo::Source {
+                source: SOURCE,
+                unproven: Some(Closure { until: Some(at(31)) }),
+            },
         }),
-        E::ThrottleReleased(ThrottleReleased { authenticator_id }),
     ]
 }
 
@@ -218,6 +222,7 @@ fn verified(consumed: Consumed) -> ChallengeVerified {
         verified_at: at(2),
         codes_remaining: Some(2),
         codes_low: true,
+        source: SOURCE,
     }
 }
 

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use countersign_domain::tenant::Role;
 use countersign_proto::{
-    admin::{CreateApplicationRequest, ListApiKeysRequest},
+    admin::{
+        BreakGlassRequest, CreateApplicationRequest, CreateOrganisationRequest, DangerousAct,
+        ListApiKeysRequest, Quorum, SetQuorumRequest,
+    },
     audit::{RecordedEvent, ReplayEventsRequest, replay_events_response::Item},
     event::DeliveryRequested,
 };
@@ -16,9 +19,20 @@ use countersign_tests::{
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, Value};
 use tonic::Status;
+use tonic_types::StatusExt as _;
 
 /// RPCs that ask for no tenant in particular.
-const OF_THE_PLATFORM: [&str; 3] = ["CreateTenant", "ListTenants", "GetStatus"];
+const OF_THE_PLATFORM: [&str; 9] = [
+    "CreateTenant",
+    "ListTenants",
+    "GetStatus",
+    "EraseTenant",
+    "GetKeyring",
+    "BeginKeyRotation",
+    "RetireKeyVersions",
+    "RewrapKeyring",
+    "RotateAssertionKey",
+];
 
 /// Fields that name what one tenant has; all others get the same value in every request.
 type Names = BTreeMap<&'static str, String>;
@@ -30,9 +44,11 @@ fn nobodys() -> Names {
         ("user_id", "nobody".to_owned()),
         ("authenticator_id", id.clone()),
         ("challenge_id", id.clone()),
+        ("approval_id", id.clone()),
         ("delivery_id", id),
         ("key_id", "abcdefghijklmnop".to_owned()),
         ("application_id", "nothing".to_owned()),
+        ("organisation_id", "nowhere".to_owned()),
     ])
 }
 
@@ -48,6 +64,13 @@ async fn fill(house: &House, tenant: &Tenant) -> Names {
         ..Default::default()
     };
     tenant.admin.admin().create_application(application).await.unwrap();
+    let organisation_id = format!("north-of-{}", tenant.id);
+    let organisation = CreateOrganisationRequest {
+        organisation_id: organisation_id.clone(),
+        display_name: organisation_id.clone(),
+        ..Default::default()
+    };
+    tenant.admin.admin().create_organisation(organisation).await.unwrap();
     let keys = tenant.admin.admin().list_api_keys(ListApiKeysRequest {}).await.unwrap();
     let key = keys.into_inner().api_keys.into_iter().next().unwrap();
     BTreeMap::from([
@@ -55,9 +78,23 @@ async fn fill(house: &House, tenant: &Tenant) -> Names {
         ("authenticator_id", phone.authenticator_id),
         ("challenge_id", challenge.challenge_id),
         ("delivery_id", first_delivery(tenant).await),
+        ("approval_id", approval(tenant).await),
         ("key_id", key.key_id),
         ("application_id", application_id),
+        ("organisation_id", organisation_id),
     ])
+}
+
+/// Has others asked to approve something.
+async fn approval(tenant: &Tenant) -> String {
+    let quorum = Quorum { acts: vec![DangerousAct::BreakGlass.into()], approvers: 1, delay: None };
+    let request = SetQuorumRequest { quorum: Some(quorum), ..Default::default() };
+    tenant.admin.admin().set_quorum(request).await.unwrap();
+    let lifetime = Some(prost_types::Duration { seconds: 600, nanos: 0 });
+    let reason = format!("to fill {}", tenant.id);
+    let request = BreakGlassRequest { reason, lifetime, ..Default::default() };
+    let asked = tenant.admin.admin().break_glass(request).await.unwrap_err();
+    asked.get_error_details().error_info().unwrap().metadata["approval_id"].clone()
 }
 
 /// Waits for the delivery that the enrolment causes.
@@ -102,12 +139,27 @@ fn value(field: &FieldDescriptor, names: &Names) -> Option<Value> {
             message.set_field_by_name("kind", Value::String("totp".to_owned()));
             Some(Value::Message(message))
         }
+        ("placement", Kind::Message(placement)) => {
+            let mut message = DynamicMessage::new(placement);
+            let organisation = names.get("organisation_id").unwrap();
+            message.set_field_by_name("organisation_id", Value::String(organisation.clone()));
+            Some(Value::Message(message))
+        }
+        ("reason", _) if field.parent_message().name() == "BreakGlassRequest" => text("a reason"),
+        ("lifetime", Kind::Message(lifetime))
+            if field.parent_message().name() == "BreakGlassRequest" =>
+        {
+            let mut message = DynamicMessage::new(lifetime);
+            message.set_field_by_name("seconds", Value::I64(600));
+            Some(Value::Message(message))
+        }
         // May be left out.
         (
-            "request_id" | "reason" | "account_name" | "totp" | "sign_in_id" | "context"
-            | "lifetime" | "page_size" | "page_token" | "include_removed" | "as_of"
-            | "with_assertion" | "after_position" | "from_time" | "until_time" | "event_types"
-            | "follow" | "limit",
+            "request_id" | "overlap" | "allowed_addresses" | "reason" | "account_name" | "totp"
+            | "sign_in_id" | "context" | "lifetime" | "single_use" | "starts_at" | "page_size"
+            | "page_token" | "include_removed" | "as_of" | "with_assertion" | "source"
+            | "after_position" | "from_time" | "until_time" | "event_types" | "follow" | "limit"
+            | "inactive_user_days" | "quorum",
             _,
         ) => None,
         (name, _) => {
@@ -131,7 +183,10 @@ fn allowed<'a>(tenant: &'a Tenant, path: &str) -> &'a Caller {
 /// Returns what requests brought into the log; what follows it adds others at its own pace.
 async fn requested(tenant: &Tenant) -> Vec<RecordedEvent> {
     let events = tenant.auditor.replay(ReplayEventsRequest::default()).await;
-    events.into_iter().filter(|event| !event.stream.starts_with("deliveries-")).collect()
+    let is_asked = |event: &RecordedEvent| {
+        !event.stream.starts_with("deliveries-") && event.r#type != "ApiKeyUsed"
+    };
+    events.into_iter().filter(is_asked).collect()
 }
 
 /// Makes sure that two answers tell the same: both errors, equal ones, or both none and without a word of `theirs`.
@@ -157,7 +212,7 @@ type Answer = Result<Vec<Vec<u8>>, Status>;
 
 /// RPCs to be called, but for the one that makes what others look for.
 fn looked_at() -> impl Iterator<Item = Rpc> {
-    let left_out = [&OF_THE_PLATFORM[..], &["CreateApplication"]].concat();
+    let left_out = [&OF_THE_PLATFORM[..], &["CreateApplication", "CreateOrganisation"]].concat();
     rpcs().filter(move |rpc| !left_out.contains(&rpc.0.name()))
 }
 

@@ -322,7 +322,7 @@ async fn repeated_settings_are_told_what_the_first_were() {
         request_id: request_id.clone(),
         display_name: "vpn".to_owned(),
         roles: vec![Role::Verifier.into()],
-        lifetime: None,
+        ..Default::default()
     };
     let key = CreateApiKeyRequest { request_id: String::new(), ..create.clone() };
     let key = house.tenant.admin.admin().create_api_key(key).await.unwrap().into_inner();

@@ -204,7 +204,11 @@ impl Ledger {
             | Event::AuthenticatorSuspended(_)
             | Event::AuthenticatorReinstated(_)
             | Event::AuthenticatorRemoved(_)
-            | Event::RecoveryCodesIssued(_) => {}
+            | Event::RecoveryCodesIssued(_)
+            | Event::TemporaryAccessPassIssued(_)
+            | Event::UserPlaced(_)
+            | Event::SelfServiceTokenIssued(_)
+            | Event::UserErased(_) => {}
         }
         Ok(())
     }

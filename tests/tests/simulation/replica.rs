@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc};
 
 use countersign_challenge::{AssertionSigner, ChallengeApi, Claims, challenge_server};
 use countersign_core::{Rng, TenantId};
-use countersign_domain::tenant::{Command, Role};
+use countersign_domain::tenant::{Command, IssueApiKey, Role};
 use countersign_enrollment::{EnrollmentApi, enrollment_server};
 use countersign_eventsourcing::{Metadata, Request as CommandRequest};
 use countersign_proto::{
@@ -78,7 +78,7 @@ impl Replica {
     /// Starts one for whoever calls with `key`.
     pub(crate) fn start(foundation: Foundation, key: &str) -> Self {
         let foundation = Arc::new(foundation);
-        let access = AccessLayer::new(Arc::clone(&foundation));
+        let access = AccessLayer::new(Arc::clone(&foundation), Arc::default());
         let challenge =
             challenge_server(Arc::clone(&foundation), Arc::new(PlainSigner), &Lifecycle::new());
         Self {
@@ -131,14 +131,16 @@ pub(crate) async fn create_tenant(foundation: &Foundation, rng: &dyn Rng) -> Str
     let now = foundation.now();
     let commands = [
         Command::Create { display_name: TENANT.to_owned(), now },
-        Command::IssueApiKey {
+        Command::IssueApiKey(IssueApiKey {
             key_id: secret.key_id().clone(),
             display_name: "platform".to_owned(),
             secret_hash: secret.hash(),
             roles: vec![Role::Verifier],
             now,
             expires_at: None,
-        },
+            organisation_id: None,
+            allowed_addresses: vec![],
+        }),
     ];
     for command in commands {
         let command_id = foundation.new_id();

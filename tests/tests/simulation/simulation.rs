@@ -211,6 +211,7 @@ impl Simulation {
             authenticator_id,
             code,
             with_assertion: true,
+            source: None,
         })
     }
 
