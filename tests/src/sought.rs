@@ -81,7 +81,7 @@ fn forms(secret: &[u8]) -> impl Iterator<Item = String> {
 /// so there are three ways.
 fn in_the_middle(base64: &Encoding, secret: &[u8]) -> [String; 3] {
     [0, 1, 2].map(|before| {
-        let bytes = [&[0; 2][..before], secret].concat();
+        let bytes = [&*vec![0; before], secret].concat();
         let (first, last) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
         base64.encode(&bytes)[first..last].to_owned()
     })

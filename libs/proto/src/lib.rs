@@ -96,8 +96,7 @@ pub mod countersign {
 pub use countersign::{
     admin::v1 as admin, audit::v1 as audit, challenge::v1 as challenge, common::v1 as common,
     enrollment::v1 as enrollment, event::v1 as event, keys::v1 as keys,
-    notification::v1 as notification,
-    policy::v1 as policy, status::v1 as status,
+    notification::v1 as notification, policy::v1 as policy, status::v1 as status,
 };
 
 /// Descriptors of every file of the schema, a serialised `google.protobuf.FileDescriptorSet`.

@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, sync::LazyLock};
 
 use countersign_domain::{
-    approval::Approval, delivery::Delivery, tenant::Tenant, user_authenticators::UserAuthenticators,
-    user_challenges::UserChallenges, user_sign_ins::UserSignIns,
+    approval::Approval, delivery::Delivery, tenant::Tenant,
+    user_authenticators::UserAuthenticators, user_challenges::UserChallenges,
+    user_sign_ins::UserSignIns,
 };
 use countersign_proto::FILE_DESCRIPTOR_SET;
 use prost::Message as _;

@@ -112,7 +112,8 @@ fn tell(report: &mut Report, taken: &[Vec<f64>; WAYS.len()]) -> anyhow::Result<(
     let [usual, others @ ..] = taken;
     let known = Spread::of(usual);
     let figure = |what: String, value, unit| Figure::new(Section::Timing, what, value, unit);
-    let median = figure(format!("{}, median", Way::WrongCode.name()), known.median, Unit::Microseconds);
+    let median =
+        figure(format!("{}, median", Way::WrongCode.name()), known.median, Unit::Microseconds);
     report.figure(median)?;
     report.figure(figure("the noise".to_owned(), known.range, Unit::Microseconds))?;
     for (way, other) in WAYS.iter().skip(1).zip(others) {

@@ -70,7 +70,9 @@ fn one(field: &FieldDescriptor, values: &Values, dice: &mut Dice<'_>) -> Value {
             "google.protobuf.Timestamp" => {
                 pair(&inner, dice.choose(&[values.instant(field)], &HOSTILE_INSTANTS))
             }
-            "google.protobuf.Duration" => pair(&inner, dice.choose(&[values.duration(field)], &HOSTILE_DURATIONS)),
+            "google.protobuf.Duration" => {
+                pair(&inner, dice.choose(&[values.duration(field)], &HOSTILE_DURATIONS))
+            }
             _ => request(&inner, values, dice),
         }),
         other => panic!("{}: make values of kind {other:?} here", field.full_name()),

@@ -1,10 +1,11 @@
 //! One house for all cases, and what is valid in it.
 
-use std::{fs, time::Duration};
+use std::{fs, num::NonZeroU32, time::Duration};
 
 use countersign::serve::FIRST_KEY_FILE;
 use countersign_core::Timestamp;
 use countersign_proto::admin::{FactorSettings, ListApiKeysRequest, SetFactorSettingsRequest};
+use countersign_service::limits::{Limits, Rate};
 use countersign_tests::{House, Phone, Tenant, schema::Rpc};
 use prost_reflect::{EnumDescriptor, FieldDescriptor};
 use tonic_health::pb::{
@@ -44,7 +45,10 @@ pub(crate) struct Values {
 
 impl Stage {
     pub(crate) async fn set() -> Self {
-        let house = House::start().await;
+        // More is begun for one user than users begin.
+        let [one, many] = [1, 1_000_000].map(|number| NonZeroU32::new(number).unwrap());
+        let limits = Limits { user: Rate::new(many, one, many).unwrap(), ..Limits::default() };
+        let house = House::limited(limits).await;
         let users = house.tenant(USERS).await;
         let settings = house.tenant(SETTINGS).await;
         // Memory-hard hashes take their time.
@@ -131,7 +135,9 @@ impl Values {
             "challenge_id" => &[&self.challenge_id],
             "code" => &[&self.code, "000000"],
             "key_id" => &[&self.key_id],
-            "sign_in_id" | "delivery_id" | "approval_id" => &["0190163d-8694-739b-aea5-966c26f8ad91"],
+            "sign_in_id" | "delivery_id" | "approval_id" => {
+                &["0190163d-8694-739b-aea5-966c26f8ad91"]
+            }
             "application_id" => &["vpn"],
             "organisation_id" if field.parent_message().name() == "CreateOrganisationRequest" => {
                 &["north"]

@@ -47,7 +47,6 @@ async fn whatever_would_change_something_of_an_erased_user_is_refused() {
     let mut challenges = tenant.platform.challenge();
     macro_rules! refused {
         ($client:ident.$method:ident($request:ident { $($field:ident: $value:expr),* })) => {{
-            #[allow(clippy::needless_update, reason = "some have more fields")]
             let request = $request {
                 user_id: user_id.clone(), $($field: $value,)* ..Default::default()
             };

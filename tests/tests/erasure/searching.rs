@@ -127,10 +127,8 @@ async fn no_file_of_nats_tells_of_a_user_and_no_replica_reads_what_was_erased() 
     let first = channel(ServiceName::Enrollment, 0).await;
     let tenant = Tenant::create(&operator, first, "acme", std::sync::Arc::new(SystemClock)).await;
     let sought = lives(&tenant).await;
-    let store = match &cluster.ground {
-        Ground::JetStream(server) => server.store(),
-        other => panic!("{other:?}"),
-    };
+    let Ground::JetStream(server) = &cluster.ground else { panic!("JetStream keeps the log") };
+    let store = server.store();
     search(&sought, &store);
 
     // Every replica has had the key at hand.
@@ -152,7 +150,8 @@ async fn no_file_of_nats_tells_of_a_user_and_no_replica_reads_what_was_erased() 
     let past = async || state(&tenant, USER, before.as_of).await;
     becomes(past, |past| past.authenticators[0].display_name == "[erased]").await;
     search(&sought, &store);
-    let _ = sought.not_below(&cluster.data_dir(), MARKER);
+    let marked = sought.not_below(&cluster.data_dir(), MARKER);
+    assert_eq!(marked, 0, "replicas keep keys there, and nothing of the log");
     assert_eq!(sought.found_in(&latin(cluster.logs().as_bytes())), [""; 0], "in what they logged");
     cluster.stop_all().await;
     search(&sought, &store);

@@ -94,7 +94,7 @@ async fn approval(tenant: &Tenant) -> String {
     let reason = format!("to fill {}", tenant.id);
     let request = BreakGlassRequest { reason, lifetime, ..Default::default() };
     let asked = tenant.admin.admin().break_glass(request).await.unwrap_err();
-    asked.get_error_details().error_info().unwrap().metadata["approval_id"].clone()
+    asked.get_error_details().error_info().unwrap().metadata.get("approval_id").unwrap().clone()
 }
 
 /// Waits for the delivery that the enrolment causes.

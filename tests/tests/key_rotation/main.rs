@@ -1,7 +1,12 @@
 //! The installation's own keys over the real server: rotated while users are served, through a kill, by another provider, and
 //! where replicas share them.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test says so by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed test says so by panicking"
+)]
 
 mod killed;
 mod offline;

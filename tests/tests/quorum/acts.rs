@@ -133,6 +133,8 @@ async fn privilege_is_not_taken_away_to_get_round_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requirements_get_weaker_only_by_agreement() {
+    use MfaRequirement::{Always, Never, PerApplication};
+
     let house = House::start().await;
     let board = Board::of(&house).await;
     let disable = async |by: &Caller| {
@@ -141,7 +143,6 @@ async fn requirements_get_weaker_only_by_agreement() {
             SetFactorSettingsRequest { request_id: "off".to_owned(), settings: Some(kind) };
         by.admin().set_factor_settings(request).await.map(drop)
     };
-    use MfaRequirement::{Always, Never, PerApplication};
     for (application, requirement) in [("", Never), ("", PerApplication), ("vpn", Never)] {
         let id = asked(require(&board.ada, application, requirement).await);
         assert_eq!(board.look(&id).await.act(), DangerousAct::LoosenRequirement);

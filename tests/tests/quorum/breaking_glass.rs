@@ -5,7 +5,10 @@ use std::time::Duration;
 use countersign_proto::{
     admin::{BreakGlassRequest, CreateApplicationRequest, GetTenantRequest, MendGlassRequest},
     event::{GlassBroken, SignInEvaluated},
-    policy::{EvaluateSignInRequest, EvaluateSignInResponse, SignInDecision},
+    policy::{
+        EvaluateSignInRequest, EvaluateSignInResponse,
+        SignInDecision::{self, Challenge, Sufficient},
+    },
 };
 use countersign_tests::{House, Tenant, reason};
 use prost::Message as _;
@@ -41,8 +44,6 @@ async fn house_with_wiki() -> (House, Tenant) {
     tenant.admin.admin().create_application(wiki).await.unwrap();
     (house, tenant)
 }
-
-use SignInDecision::{Challenge, Sufficient};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sign_ins_need_no_second_factor_until_the_glass_mends_itself() {

@@ -89,9 +89,10 @@ fn api() -> impl Iterator<Item = MessageDescriptor> {
 fn filled(message: &MessageDescriptor) -> DynamicMessage {
     let mut filled = DynamicMessage::new(message.clone());
     for field in message.fields().filter(is_redacted) {
-        let value = match field.kind() {
-            Kind::Bytes => Value::Bytes(SECRET.as_bytes().into()),
-            _ => Value::String(SECRET.to_owned()),
+        let value = if matches!(field.kind(), Kind::Bytes) {
+            Value::Bytes(SECRET.as_bytes().into())
+        } else {
+            Value::String(SECRET.to_owned())
         };
         let value = if field.is_list() { Value::List(vec![value]) } else { value };
         filled.set_field(&field, value);

@@ -90,7 +90,9 @@ fn commands() -> impl Strategy<Value = Command> {
             Command::RotateApiKey(RotateApiKey {
                 key_id: key(n),
                 // Drawn at random in life, and so never the same again.
-                secret_hash: std::array::from_fn(|i| n ^ u8::try_from(i).unwrap() ^ u8::try_from(now).unwrap()),
+                secret_hash: std::array::from_fn(|i| {
+                    n ^ u8::try_from(i).unwrap() ^ u8::try_from(now).unwrap()
+                }),
                 now: at(now),
                 overlap: Duration::from_secs(overlap),
             })

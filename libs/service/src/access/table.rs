@@ -18,7 +18,6 @@ const PLACES: &[Role] = &[Verifier, TenantAdmin, PlatformAdmin];
 const HELPS: &[Role] = &[TenantAdmin, PlatformAdmin, OrgAdmin, HelpDesk];
 const ADMINISTERS: &[Role] = &[TenantAdmin, PlatformAdmin];
 const VERIFIES: &[Role] = &[Verifier, PlatformAdmin];
-const VOUCHES: &[Role] = &[Verifier];
 const SEES_CHALLENGES: &[Role] = &[Verifier, PlatformAdmin, Auditor];
 const READS_KEYS: &[Role] = &[Verifier, TenantAdmin, PlatformAdmin, Auditor];
 const AUDITS: &[Role] = &[Auditor, TenantAdmin, PlatformAdmin];
@@ -71,7 +70,7 @@ pub const ROWS: &[(&str, &[Role])] = &[
     ("/countersign.enrollment.v1.EnrollmentService/IssueTemporaryAccessPass", HELPS),
     ("/countersign.enrollment.v1.EnrollmentService/PlaceUser", PLACES),
     ("/countersign.enrollment.v1.EnrollmentService/GetUser", LOOKS_USERS_UP),
-    ("/countersign.enrollment.v1.EnrollmentService/CreateSelfServiceToken", VOUCHES),
+    ("/countersign.enrollment.v1.EnrollmentService/CreateSelfServiceToken", VERIFIES),
     ("/countersign.enrollment.v1.EnrollmentService/EraseUser", ADMINISTERS),
     ("/countersign.keys.v1.KeyService/GetKeyring", RUNS),
     ("/countersign.keys.v1.KeyService/BeginKeyRotation", RUNS),

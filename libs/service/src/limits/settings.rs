@@ -18,7 +18,7 @@ pub struct Limits {
     /// Requests from one source address, looked at before any credentials are; an IPv6 address stands for its /64.
     /// Default 10,000 in 1 second, 20,000 at once.
     pub source: Rate,
-    /// Challenges, enrolments and sets of recovery codes that are begun for one user. Default 60 in 60 seconds, 120 at
+    /// Challenges, enrolments and sets of recovery codes that are begun for one user. Default 60 in 60 seconds, 300 at
     /// once.
     pub user: Rate,
     /// Calls under way at once, in the whole process, streams apart. Default 2,048.
@@ -49,7 +49,7 @@ impl Default for Limits {
             caller: Rate::of(Duration::from_micros(200), 10_000),
             tenant: Rate::of(Duration::from_micros(100), 20_000),
             source: Rate::of(Duration::from_micros(100), 20_000),
-            user: Rate::of(Duration::from_secs(1), 120),
+            user: Rate::of(Duration::from_secs(1), 300),
             max_in_flight: number(2_048),
             wait_milliseconds: 100,
             max_streams: number(4_096),

@@ -51,8 +51,8 @@ mod tests {
     async fn each_user_of_each_tenant_has_a_budget() {
         let budget = UserBudget::new(&Limits::default());
         let ann = user("acme", 1);
-        let begun = (0..200).take_while(|_| budget.check(&ann, None).is_ok()).count();
-        assert_eq!(begun, 120);
+        let begun = (0..400).take_while(|_| budget.check(&ann, None).is_ok()).count();
+        assert_eq!(begun, 300);
         let refused = budget.check(&ann, None).unwrap_err();
         assert_eq!(refused.reason, Reason::RateLimited);
         assert_eq!(refused.metadata, [("limit", "user".to_owned())]);

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use countersign_core::Timestamp;
 use countersign_domain::{
-    policy::MfaRequirement,
-    user_challenges::Challenge,
-    wire::timestamp_to_wire,
+    policy::MfaRequirement, user_challenges::Challenge, wire::timestamp_to_wire,
 };
 use countersign_eventsourcing::RecordedEvent;
 use countersign_proto::{

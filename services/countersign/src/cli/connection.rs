@@ -8,8 +8,7 @@ use countersign_proto::{
     audit::audit_service_client::AuditServiceClient,
     challenge::challenge_service_client::ChallengeServiceClient,
     enrollment::enrollment_service_client::EnrollmentServiceClient,
-    keys::key_service_client::KeyServiceClient,
-    policy::policy_service_client::PolicyServiceClient,
+    keys::key_service_client::KeyServiceClient, policy::policy_service_client::PolicyServiceClient,
     status::status_service_client::StatusServiceClient,
 };
 use countersign_tls::Connector;

@@ -15,6 +15,7 @@ impl EnrollmentApi {
     ) -> Result<wire::IssueTemporaryAccessPassResponse, ApiError> {
         let user_id = fields::user_id(&message.user_id)?;
         let user = scope.user(&self.foundation, &user_id, Touch::Change).await?;
+        scope.begin(&user, None)?;
         let stream = user.authenticators();
         let request = scope.command(&self.foundation, &stream, &message.request_id, &message)?;
         let lifetime = message.lifetime.map(|given| fields::positive_duration("lifetime", given));

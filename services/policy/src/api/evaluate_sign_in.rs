@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use countersign_core::{ApplicationId, FieldProblem};
 use countersign_proto::policy as wire;
-use countersign_service::{ApiError, Scope, fields, caller::Touch};
+use countersign_service::{ApiError, Scope, caller::Touch, fields};
 use prost::Message as _;
 
 use super::{PolicyApi, convert};
@@ -16,7 +16,9 @@ impl PolicyApi {
         scope: &Scope,
         message: wire::EvaluateSignInRequest,
     ) -> Result<wire::EvaluateSignInResponse, ApiError> {
-        let user = scope.user(&self.foundation, &fields::user_id(&message.user_id)?, Touch::Change).await?;
+        let user = scope
+            .user(&self.foundation, &fields::user_id(&message.user_id)?, Touch::Change)
+            .await?;
         let stream = user.sign_ins();
         let request = scope.command(&self.foundation, &stream, &message.request_id, &message)?;
         let application_id =

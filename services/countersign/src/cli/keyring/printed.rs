@@ -153,7 +153,9 @@ mod tests {
         };
         let assertion_keys = vec![key("a", false), key("b", true), key("c", false)];
         let text = said(&Keyring { assertion_keys, ..Keyring::default() });
-        let of = |kid: &str| text.lines().find(|line| line.starts_with(kid)).unwrap();
+        let of = |kid: &str| {
+            text.lines().find(|line| line.split_whitespace().next() == Some(kid)).unwrap()
+        };
         assert!(of("a").contains("has signed"), "{text}");
         assert!(of("b").contains("EdDSA") && of("b").contains(" signs"), "{text}");
         assert!(of("c").contains("will sign"), "{text}");

@@ -10,7 +10,7 @@ use countersign_proto::keys::{
 };
 use countersign_service::{
     ApiError, Foundation, Scope,
-    fields::{optional, positive_duration},
+    fields::{optional, positive_duration, text},
 };
 
 use super::{Keyring, KeyringError};
@@ -103,12 +103,16 @@ impl KeyApi {
     ) -> Result<wire::RotateAssertionKeyResponse, ApiError> {
         let algorithm = algorithm(message.algorithm())?;
         let overlap = overlap(message.overlap)?;
+        let newest = text("newest_kid", &message.newest_kid, LONGEST_KID)?;
         self.admit(scope, &message.request_id)?;
-        let newest = Some(message.newest_kid.as_str()).filter(|kid| !kid.is_empty());
+        let newest = Some(newest.as_str()).filter(|kid| !kid.is_empty());
         self.keyring.rotate_assertion_key(newest, algorithm, overlap).await?;
         Ok(wire::RotateAssertionKeyResponse { keyring: self.keyring() })
     }
 }
+
+/// Longest id of a key in bytes: that of a thumbprint has 43 (RFC 7638).
+const LONGEST_KID: usize = 128;
 
 fn algorithm(asked: wire::AssertionAlgorithm) -> Result<AssertionAlgorithm, ApiError> {
     match asked {

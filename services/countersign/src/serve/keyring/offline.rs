@@ -25,16 +25,10 @@ use crate::{
 pub(crate) struct OfflineKeys {
     /// The keys.
     pub(crate) keyring: Keyring,
-    _held: Held,
-}
-
-/// What is held while keys are open.
-#[expect(dead_code, reason = "it is held, and not used")]
-enum Held {
     /// The lock of a data directory.
-    Lock(Box<EmbeddedLog>),
-    /// The connection to where users' keys are.
-    Connection(Nats),
+    _lock: Option<EmbeddedLog>,
+    /// The connection to users' keys that replicas share.
+    _nats: Option<Nats>,
 }
 
 impl fmt::Debug for OfflineKeys {
@@ -65,7 +59,7 @@ impl OfflineKeys {
         let provider = config.keys.choice()?;
         let keys = LocalKeys::open_with(&keys_dir, &provider, world.rng, world.clock).await?;
         let keyring = Keyring::new(keys.rotation(), keys.assertion_keys(), Sharing::Alone);
-        Ok(Self { keyring, _held: Held::Lock(Box::new(lock)) })
+        Ok(Self { keyring, _lock: Some(lock), _nats: None })
     }
 
     async fn shared(config: &Config, world: World) -> anyhow::Result<Self> {
@@ -75,7 +69,7 @@ impl OfflineKeys {
         let World { clock, rng } = world;
         let keys = SharedKeys::open_with(&directory, &nats, &provider, rng, clock).await?;
         let keyring = Keyring::new(keys.rotation(), keys.assertion_keys(), Sharing::Shared);
-        Ok(Self { keyring, _held: Held::Connection(nats) })
+        Ok(Self { keyring, _lock: None, _nats: Some(nats) })
     }
 }
 
