@@ -128,7 +128,12 @@ async fn a_valid_request_of_every_rpc_is_carried_out() {
     for rpc in rpcs() {
         let values = stage.prepare(&rpc).await;
         let request = making::request(&rpc.0.input(), &values, &mut Dice::new(&[]));
-        let answer = stage.operator.call(&rpc, values.tenant, &request).await;
+        let mut answer = stage.operator.call(&rpc, values.tenant, &request).await;
+        // What an earlier request began goes on beside the others, and ends.
+        while answer.as_ref().is_err_and(|status| reason(status) == "KEYS_BUSY") {
+            tokio::task::yield_now().await;
+            answer = stage.operator.call(&rpc, values.tenant, &request).await;
+        }
         judging::judge(&rpc, &request, &answer).unwrap();
         let refused = REFUSED.iter().find(|(name, _)| *name == rpc.0.name());
         let expected = refused.map_or("", |(_, reason)| reason);
