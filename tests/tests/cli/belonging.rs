@@ -168,7 +168,8 @@ async fn a_user_s_token_is_printed_alone_and_opens_what_is_theirs() {
 
     let made = Said::json(with_key(&server, &verifier, &["users", "token", "ann"]).await).await;
     assert!(made[0]["token"].is_string() && made[0]["tokenId"].is_string(), "{made:?}");
-    let said = Said::failing(in_acme(&server, &["users", "token", "ann"])).await;
+    let auditor = with_key(&server, &["--role", "auditor"], &["users", "token", "ann"]).await;
+    let said = Said::failing(auditor).await;
     assert!(said.contains("(PERMISSION_DENIED)") && said.contains("another role"), "{said}");
     let long = with_key(&server, &verifier, &["users", "token", "ann", "--lifetime", "16m"]).await;
     let said = Said::failing(long).await;
