@@ -5,10 +5,9 @@ use countersign_domain::user_authenticators::{
     self as authenticators, Command, Event, RECOVERY_CODE_KIND,
 };
 use countersign_eventsourcing::Request;
-use countersign_factors::{BeginEnrollment, Provisioning, factor};
 use countersign_service::{ApiError, Foundation, Reason, User};
 
-use super::{Authenticators, RECORD_FIELD, seal_user_id};
+use super::{Authenticators, RECORD_FIELD, draw::draw, seal_user_id};
 use crate::api::status::rejected;
 
 /// What came of it.
@@ -40,27 +39,9 @@ pub(crate) async fn issue_recovery_codes(
     if own.disabled {
         return Err(ApiError::new(Reason::FactorKindDisabled));
     }
-    let begin = BeginEnrollment {
-        account_name: String::new(),
-        issuer: String::new(),
-        parameters: own
-            .recovery_code_count
-            .map(|count| ("count".to_owned(), count.to_string()))
-            .into_iter()
-            .collect(),
-    };
-    let rng = std::sync::Arc::clone(&foundation.rng);
-    // Ten memory-hard hashes take a good part of a second: not on a thread that serves others.
-    let begun = tokio::task::spawn_blocking(move || {
-        factor(RECOVERY_CODE_KIND).map(|factor| factor.begin_enrollment(&begin, &*rng))
-    });
-    let begun = begun.await.map_err(ApiError::internal)?;
-    let begun = begun.ok_or_else(|| ApiError::new(Reason::FactorKindUnknown))?;
-    let begun = begun.map_err(ApiError::internal)?;
-    let Provisioning::Codes(codes) = begun.provisioning else {
-        return Err(ApiError::new(Reason::Internal));
-    };
-    let record = begun.record.expose();
+    let count = own.recovery_code_count.map(|count| ("count".to_owned(), count.to_string()));
+    let drawn = draw(foundation, RECOVERY_CODE_KIND, count.into_iter().collect()).await?;
+    let (codes, record) = (drawn.codes, drawn.record.expose());
     let vault = &foundation.vault;
     let command = authenticators::IssueRecoveryCodes {
         new_authenticator_id: AuthenticatorId::new(foundation.new_id()),

@@ -1,16 +1,15 @@
 //! Issuing a temporary access pass in place of the previous one.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use countersign_core::{AuthenticatorId, FieldProblem, SecretString, Timestamp, UserId};
 use countersign_domain::user_authenticators::{
     self as authenticators, Command, Event, Pass, TEMPORARY_ACCESS_PASS_KIND,
 };
 use countersign_eventsourcing::Request;
-use countersign_factors::{BeginEnrollment, BegunEnrollment, Provisioning, factor};
 use countersign_service::{ApiError, Foundation, Reason, User};
 
-use super::{Authenticators, RECORD_FIELD, seal_user_id};
+use super::{Authenticators, RECORD_FIELD, draw::draw, seal_user_id};
 use crate::api::status::rejected;
 
 /// The shortest that a pass may last: the user has to be told it, and to find the way to where it is typed.
@@ -73,12 +72,9 @@ pub(crate) async fn issue_temporary_access_pass(
         single_use: asked.single_use,
         challenges_until: challenges.state.latest(),
     };
-    let begun = begin(foundation, pass).await?;
-    let Provisioning::Codes(codes) = begun.provisioning else {
-        return Err(ApiError::new(Reason::Internal));
-    };
-    let code = codes.into_iter().next().ok_or_else(|| ApiError::new(Reason::Internal))?;
-    let record = begun.record.expose();
+    let drawn = draw(foundation, TEMPORARY_ACCESS_PASS_KIND, parameters(pass)).await?;
+    let code = drawn.codes.into_iter().next().ok_or_else(|| ApiError::new(Reason::Internal))?;
+    let record = drawn.record.expose();
     let command = Command::IssueTemporaryAccessPass(authenticators::IssueTemporaryAccessPass {
         new_authenticator_id: AuthenticatorId::new(foundation.new_id()),
         record: foundation.vault.seal(&user.tenant, user.key, RECORD_FIELD, record).await?,
@@ -107,25 +103,14 @@ pub(crate) async fn issue_temporary_access_pass(
     })
 }
 
-/// Makes the code and what is kept of it. A memory-hard hash is not for a thread that serves others.
-async fn begin(foundation: &Foundation, pass: Pass) -> Result<BegunEnrollment, ApiError> {
+/// Returns what a new pass is made by.
+fn parameters(pass: Pass) -> BTreeMap<String, String> {
     let parameters = [
         ("starts_at", pass.starts_at.to_string()),
         ("ends_at", pass.ends_at.to_string()),
         ("single_use", pass.single_use.to_string()),
     ];
-    let begin = BeginEnrollment {
-        account_name: String::new(),
-        issuer: String::new(),
-        parameters: parameters.map(|(name, value)| (name.to_owned(), value)).into(),
-    };
-    let rng = Arc::clone(&foundation.rng);
-    let begun = tokio::task::spawn_blocking(move || {
-        factor(TEMPORARY_ACCESS_PASS_KIND).map(|factor| factor.begin_enrollment(&begin, &*rng))
-    });
-    let begun = begun.await.map_err(ApiError::internal)?;
-    let begun = begun.ok_or_else(|| ApiError::new(Reason::FactorKindUnknown))?;
-    begun.map_err(ApiError::internal)
+    parameters.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
 fn start(asked: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, ApiError> {

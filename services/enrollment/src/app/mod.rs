@@ -3,6 +3,7 @@
 mod activity;
 mod approvals;
 mod confirm_enrollment;
+mod draw;
 mod erase_inactive;
 mod erase_tenant;
 mod erase_user;
