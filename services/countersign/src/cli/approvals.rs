@@ -7,7 +7,7 @@ use countersign_proto::admin::{
 };
 
 use super::{
-    Connection, Failure, Screen, fresh_request_id, global::Global, screen::table_of,
+    Connection, Failure, Screen, every_page, fresh_request_id, global::Global, screen::table_of,
     when::to_the_second, words::word,
 };
 
@@ -94,18 +94,15 @@ pub(crate) async fn run(args: Args, global: &Global, screen: &mut Screen) -> Res
 }
 
 async fn list(connection: &Connection) -> Result<Vec<Approval>, Failure> {
-    let mut all = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = ListApprovalsRequest { page_size: 0, page_token };
-        let response = connection.admin().list_approvals(request).await;
+    every_page(async |page_token| {
+        let response = connection
+            .admin()
+            .list_approvals(ListApprovalsRequest { page_size: 0, page_token })
+            .await;
         let page = response.map_err(Failure::refused("listing approvals"))?.into_inner();
-        all.extend(page.approvals);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(all);
-        }
-    }
+        Ok((page.approvals, page.next_page_token))
+    })
+    .await
 }
 
 fn is_open(approval: &Approval) -> bool {

@@ -7,7 +7,7 @@ use countersign_proto::{
 };
 
 use super::{
-    Connection, Failure, Screen, fresh_request_id, global::Global, screen::table_of,
+    Connection, Failure, Screen, every_page, fresh_request_id, global::Global, screen::table_of,
     when::to_the_second, words::word,
 };
 
@@ -76,9 +76,7 @@ pub(super) async fn list_authenticators(
     user: &str,
     include_removed: bool,
 ) -> Result<Vec<Authenticator>, Failure> {
-    let mut all = Vec::new();
-    let mut page_token = String::new();
-    loop {
+    every_page(async |page_token| {
         let request = ListAuthenticatorsRequest {
             user_id: user.to_owned(),
             include_removed,
@@ -87,12 +85,9 @@ pub(super) async fn list_authenticators(
         };
         let response = connection.enrollment().list_authenticators(request).await;
         let page = response.map_err(Failure::refused("listing authenticators"))?.into_inner();
-        all.extend(page.authenticators);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(all);
-        }
-    }
+        Ok((page.authenticators, page.next_page_token))
+    })
+    .await
 }
 
 /// Prints authenticators as a table.

@@ -21,6 +21,7 @@ mod keyring;
 mod keys;
 mod log;
 mod organisations;
+mod pages;
 mod placing;
 mod requirement;
 mod schema;
@@ -43,6 +44,7 @@ pub(crate) use ambient::{fresh_request_id, now};
 pub(crate) use audit::replay_as_table;
 pub(crate) use connection::{Connection, ServerAddress, connect};
 pub(crate) use failure::Failure;
+pub(crate) use pages::every_page;
 pub(crate) use screen::Screen;
 
 /// Countersign: self-hosted, event-sourced multi-factor authentication.

@@ -3,7 +3,9 @@
 use clap::Subcommand;
 use countersign_proto::admin::{CreateOrganisationRequest, ListOrganisationsRequest, Organisation};
 
-use super::{Connection, Failure, Screen, fresh_request_id, global::Global, screen::table_of};
+use super::{
+    Connection, Failure, Screen, every_page, fresh_request_id, global::Global, screen::table_of,
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -55,18 +57,15 @@ pub(crate) async fn run(args: Args, global: &Global, screen: &mut Screen) -> Res
 }
 
 async fn list(connection: &Connection) -> Result<Vec<Organisation>, Failure> {
-    let mut all = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = ListOrganisationsRequest { page_size: 0, page_token };
-        let response = connection.admin().list_organisations(request).await;
+    every_page(async |page_token| {
+        let response = connection
+            .admin()
+            .list_organisations(ListOrganisationsRequest { page_size: 0, page_token })
+            .await;
         let page = response.map_err(Failure::refused("listing organisations"))?.into_inner();
-        all.extend(page.organisations);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(all);
-        }
-    }
+        Ok((page.organisations, page.next_page_token))
+    })
+    .await
 }
 
 fn print_organisations(all: &[Organisation], screen: &mut Screen) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ use countersign_proto::admin::{
 };
 
 use super::{
-    Connection, Failure, Screen, fresh_request_id, global::Global, screen::table_of,
+    Connection, Failure, Screen, every_page, fresh_request_id, global::Global, screen::table_of,
     when::to_the_second, words::requirement_word,
 };
 
@@ -97,18 +97,13 @@ fn retention_text(tenant: &Tenant) -> String {
 }
 
 async fn list(connection: &Connection) -> Result<Vec<Tenant>, Failure> {
-    let mut all = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = ListTenantsRequest { page_size: 0, page_token };
-        let response = connection.admin().list_tenants(request).await;
+    every_page(async |page_token| {
+        let response =
+            connection.admin().list_tenants(ListTenantsRequest { page_size: 0, page_token }).await;
         let page = response.map_err(Failure::refused("listing tenants"))?.into_inner();
-        all.extend(page.tenants);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(all);
-        }
-    }
+        Ok((page.tenants, page.next_page_token))
+    })
+    .await
 }
 
 fn print_tenants(tenants: &[Tenant], screen: &mut Screen) -> Result<(), Failure> {
