@@ -20,6 +20,7 @@ mod passed_over;
 pub mod peers;
 pub mod present;
 mod reactors;
+mod ready;
 mod reason;
 pub mod request_line;
 mod rpcs;

@@ -16,7 +16,7 @@ use super::{
     last_use::LastUse,
     table::{OPEN_PREFIXES, allowed_roles},
 };
-use crate::{ApiError, Foundation, Reason, caller::Caller, to_status};
+use crate::{ApiError, Foundation, Reason, caller::Caller, ready::take_ready, to_status};
 
 /// Tells when a tenant was erased, and completes it.
 const ENDS_TENANTS: &str = "/countersign.admin.v1.AdminService/EraseTenant";
@@ -73,9 +73,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        // The clone takes the place of the service that was polled ready.
-        let clone = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let mut inner = take_ready(&mut self.inner);
         if OPEN_PREFIXES.iter().any(|prefix| request.uri().path().starts_with(prefix)) {
             return Box::pin(inner.call(request));
         }

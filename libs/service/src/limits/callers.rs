@@ -22,7 +22,7 @@ use super::{
     tally::{Counted, Full, Tally},
     user::UserBudget,
 };
-use crate::{ApiError, caller::Caller, to_status};
+use crate::{ApiError, caller::Caller, ready::take_ready, to_status};
 
 /// How many callers, and how many tenants, are remembered.
 const REMEMBERED: usize = 20_000;
@@ -109,9 +109,7 @@ where
             };
         }
         let tenant = tenant.clone();
-        // The clone takes the place of the service that was polled ready.
-        let clone = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let mut inner = take_ready(&mut self.inner);
         let books = Arc::clone(&self.books);
         Box::pin(async move {
             let Some(turn) = books.under_way.enter(&tenant).await else {

@@ -21,7 +21,7 @@ use super::{
     streams::{is_stream, keep},
     tally::{Full, Tally},
 };
-use crate::{ApiError, to_status};
+use crate::{ApiError, ready::take_ready, to_status};
 
 /// How many source addresses are remembered.
 const SOURCES: usize = 100_000;
@@ -109,9 +109,7 @@ where
                 }
             };
         }
-        // The clone takes the place of the service that was polled ready.
-        let clone = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let mut inner = take_ready(&mut self.inner);
         let gate = Arc::clone(&self.gate);
         Box::pin(async move {
             let Some(turn) = gate.under_way.enter(&origin).await else {
