@@ -81,7 +81,7 @@ pub struct Noted {
     /// Requests whose answers were lost.
     pub lost: Vec<Lost>,
     /// How often a request had to be repeated by platforms that do not give up.
-    pub repeats: usize,
+    pub repeats: u64,
 }
 
 /// Prepares a tenant for users who prove many times a minute.
@@ -104,6 +104,8 @@ pub struct Progress {
     pub sent: u64,
     /// Requests answered.
     pub answered: u64,
+    /// Requests that platforms who do not give up had to repeat, once for every time.
+    pub repeated: u64,
 }
 
 /// Platforms at work.
@@ -182,7 +184,8 @@ impl Load {
         while let Some(ended) = self.platforms.join_next().await {
             ended.unwrap();
         }
-        self.noted.lock().unwrap().clone()
+        let noted = self.noted.lock().unwrap().clone();
+        Noted { repeats: self.progress().repeated, ..noted }
     }
 }
 
@@ -307,7 +310,7 @@ impl Platform {
                 return None;
             }
             assert!(is_passing(&status), "the server answered {status:?} to {request:?}");
-            self.noted.lock().unwrap().repeats += 1;
+            self.progress.send_modify(|progress| progress.repeated += 1);
             tokio::time::sleep(TRY_AGAIN_AFTER).await;
         }
     }
