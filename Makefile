@@ -116,6 +116,7 @@ bench: ## Measure the verification path against its durable floor
 # The tools come with the Python ones, as built programs: from their source they take longer than everything else here.
 .PHONY: audit
 audit: $(TOOLS)/venv/.stamp ## Check dependencies: licences, doors, sources, and advisories where RustSec can be reached
+	PATH="$(CURDIR)/$(TOOLS)/venv/bin:$$PATH" tests/audit/run
 	PATH="$(CURDIR)/$(TOOLS)/venv/bin:$$PATH" .ci/audit
 
 .PHONY: fuzz
