@@ -66,7 +66,8 @@ fn text(seed: u8) -> SecretString {
 
 fn opened(seed: u8) -> Box<dyn Any> {
     let tenant = TenantId::parse("acme").unwrap();
-    let context = SealContext { tenant: &tenant, user: UserKey::new([1; 16]), field: "record" };
+    let user = UserKey::new([1; 16]);
+    let context = SealContext { tenant: &tenant, user, field: "record", generation: None };
     let key = DataKey::from_bytes([7; 32]);
     let sealed = key.seal(&context, bytes(seed).expose(), &Letters(255));
     Box::new(key.open(&context, &sealed).unwrap())

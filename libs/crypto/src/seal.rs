@@ -18,10 +18,19 @@ const NONCE_LEN: usize = 24;
 /// A sealed value: who can open it, and nothing more.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed {
-    /// Which data key: `{tenant}.{user_key}`.
+    /// Which key: `{tenant}.{user_key}` for the user's data key, `{tenant}.{user_key}.{generation}` for a secrets key.
     pub key_id: Box<str>,
     /// 24 bytes of nonce, then ciphertext and tag.
     pub ciphertext: Vec<u8>,
+}
+
+impl Sealed {
+    /// Returns the generation of the secrets key that sealed it; `None` if the data key did, which is never exchanged.
+    #[must_use]
+    pub fn generation(&self) -> Option<u32> {
+        // Neither tenants' names nor hashes have a point in them.
+        self.key_id.splitn(3, '.').nth(2)?.parse().ok()
+    }
 }
 
 impl fmt::Debug for Sealed {
@@ -39,10 +48,13 @@ pub struct SealContext<'a> {
     pub user: UserKey,
     /// What the value is for.
     pub field: &'static str,
+    /// Which of the user's secrets keys seals it; `None` for the data key.
+    pub generation: Option<u32>,
 }
 
 impl SealContext<'_> {
-    /// Associated data in which no two contexts look alike: each part is preceded by its length.
+    /// Associated data in which no two contexts look alike: each part is preceded by its length. The generation is not in
+    /// it: each has a key of its own.
     fn associated_data(&self) -> Vec<u8> {
         let parts: [&[u8]; 3] =
             [self.tenant.as_str().as_bytes(), self.user.as_bytes(), self.field.as_bytes()];
@@ -55,7 +67,10 @@ impl SealContext<'_> {
     }
 
     fn key_id(&self) -> Box<str> {
-        format!("{}.{}", self.tenant, self.user).into()
+        match self.generation {
+            None => format!("{}.{}", self.tenant, self.user).into(),
+            Some(generation) => format!("{}.{}.{generation}", self.tenant, self.user).into(),
+        }
     }
 }
 
@@ -188,7 +203,7 @@ mod tests {
             let key = DataKey::generate(&rng);
             let (acme, other) = (tenant("acme"), tenant("acmf"));
             let user = UserKey::new([1; 16]);
-            let context = SealContext { tenant: &acme, user, field: "record" };
+            let context = SealContext { tenant: &acme, user, field: "record", generation: None };
             let sealed = key.seal(&context, &plaintext, &rng);
             let opened = key.open(&context, &sealed).unwrap();
             prop_assert_eq!(opened.expose(), &*plaintext);
@@ -214,7 +229,8 @@ mod tests {
     fn a_name_is_the_same_for_the_same_value_key_and_context_and_for_nothing_else() {
         let (acme, other) = (tenant("acme"), tenant("other"));
         let key = DataKey::from_bytes([1; 32]);
-        let context = SealContext { tenant: &acme, user: UserKey::new([1; 16]), field: "source" };
+        let user = UserKey::new([1; 16]);
+        let context = SealContext { tenant: &acme, user, field: "source", generation: None };
         let name = key.name(&context, b"203.0.113.7");
         assert_eq!(name, key.clone().name(&context, b"203.0.113.7"));
         assert_ne!(name, key.name(&context, b"203.0.113.8"));
@@ -226,6 +242,21 @@ mod tests {
         ];
         for context in elsewhere {
             assert_ne!(name, key.name(&context, b"203.0.113.7"));
+        }
+    }
+
+    #[test]
+    fn a_sealed_value_says_which_generation_of_secrets_keys_sealed_it() {
+        let acme = tenant("acme-eu");
+        for generation in [None, Some(1), Some(4_000_000_000)] {
+            let user = UserKey::new([1; 16]);
+            let context = SealContext { tenant: &acme, user, field: "record", generation };
+            let sealed = DataKey::from_bytes([1; 32]).seal(&context, b"", &Counting(0.into()));
+            assert_eq!(sealed.generation(), generation, "{}", sealed.key_id);
+        }
+        for key_id in ["", "acme", "acme.00.", "acme.00.x", "acme.00.-1", "acme.00.1.2"] {
+            let sealed = Sealed { key_id: key_id.into(), ciphertext: vec![] };
+            assert_eq!(sealed.generation(), None, "{key_id}");
         }
     }
 

@@ -16,6 +16,9 @@ pub enum VaultError {
     /// A stored key or a sealed value is not what was written, or belongs to someone else.
     #[error("a key or a sealed value is damaged")]
     Damaged(#[source] Arc<dyn Error + Send + Sync>),
+    /// The user's secrets are under another generation of keys by now: load the user again, and repeat.
+    #[error("the user's secrets are under another key by now")]
+    Superseded,
 }
 
 impl VaultError {
@@ -99,7 +102,7 @@ pub enum OpenError {
         /// The key-encryption key.
         kek: PathBuf,
     },
-    /// A newer release has written it.
+    /// Another release has written it.
     #[error("{} has format {found}, and this release knows format {known}", path.display())]
     Format {
         /// The file.
@@ -133,7 +136,9 @@ impl From<VaultError> for OpenError {
         match error {
             VaultError::Unavailable(source) => Self::Unavailable(source),
             VaultError::Damaged(source) => Self::Damaged(KeyProblem::new("a key", chain(&*source))),
-            VaultError::Erased => Self::Damaged(KeyProblem::new("a key", error.to_string())),
+            VaultError::Erased | VaultError::Superseded => {
+                Self::Damaged(KeyProblem::new("a key", error.to_string()))
+            }
         }
     }
 }

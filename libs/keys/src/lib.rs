@@ -44,6 +44,7 @@ mod ring;
 mod rotation;
 mod shared;
 mod store;
+mod user_keys;
 mod vault;
 
 pub use assertion::{AssertionAlgorithm, AssertionKey, AssertionKeys, PublishedKey, SignError};
@@ -57,4 +58,4 @@ pub use provider::{
 };
 pub use rotation::{AssertionRotation, KeyRotation, RotationError, RotationProgress};
 pub use shared::{SharedKeys, verify_shared, verify_shared_with};
-pub use vault::UserVault;
+pub use vault::{SecretsKey, UserVault};

@@ -8,10 +8,14 @@ use countersign_crypto::{IndexKey, SealContext, Sealed};
 use crate::{
     VaultError,
     shared::SharedStore,
-    store::{Found, KeyStore, OwnedKey},
+    store::{Found, KeyStore},
+    user_keys::{Exchange, OwnedKeys},
 };
 
-/// Seals users' values, each user's under a key of their own, and erases users. Cheap to clone.
+/// Seals users' values, each user's under keys of their own, and erases users. Cheap to clone.
+///
+/// What stays is sealed under the user's data key; what factors keep is sealed under the user's secrets key, which can be
+/// exchanged.
 #[derive(Clone)]
 pub struct UserVault {
     inner: Arc<Inner>,
@@ -21,6 +25,17 @@ struct Inner {
     index_key: IndexKey,
     store: Store,
     rng: Arc<dyn Rng>,
+}
+
+/// A user's secrets key of one generation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretsKey {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The user.
+    pub user: UserKey,
+    /// Which of the keys that the user has had: the first is 1.
+    pub generation: u32,
 }
 
 /// Where users' keys are.
@@ -80,9 +95,30 @@ impl UserVault {
         field: &'static str,
         plaintext: &[u8],
     ) -> Result<Sealed, VaultError> {
-        let key = self.find_or_make(tenant, user).await?;
-        let context = SealContext { tenant, user, field };
-        Ok(key.data_key.seal(&context, plaintext, &*self.inner.rng))
+        let owned = self.find_or_make(tenant, user).await?;
+        let context = SealContext { tenant, user, field, generation: None };
+        Ok(owned.keys.data().seal(&context, plaintext, &*self.inner.rng))
+    }
+
+    /// Seals what a factor keeps, as [`seal`](Self::seal) does, but under the user's secrets key of the generation that the
+    /// user's secrets are under.
+    ///
+    /// # Errors
+    /// As [`seal`](Self::seal); and says that the secrets are under another generation by now.
+    pub async fn seal_secret(
+        &self,
+        key: &SecretsKey,
+        field: &'static str,
+        plaintext: &[u8],
+    ) -> Result<Sealed, VaultError> {
+        let SecretsKey { tenant, user, generation } = key;
+        let mut owned = self.find_or_make(tenant, *user).await?;
+        if owned.keys.secrets(*generation).is_none() {
+            owned = self.find_again(tenant, *user).await?;
+        }
+        let secrets = owned.keys.secrets(*generation).ok_or(VaultError::Superseded)?;
+        let context = SealContext { tenant, user: *user, field, generation: Some(*generation) };
+        Ok(secrets.seal(&context, plaintext, &*self.inner.rng))
     }
 
     /// Finds a user's key. One that is at hand is found without waiting.
@@ -97,17 +133,33 @@ impl UserVault {
         }
     }
 
+    /// Finds a user's keys where they are stored, because those in memory lack one.
+    async fn find_again(
+        &self,
+        tenant: &TenantId,
+        user: UserKey,
+    ) -> Result<Arc<OwnedKeys>, VaultError> {
+        let found = match &self.inner.store {
+            Store::Local(store) => store.load(tenant, user)?,
+            Store::Shared(store) => Box::pin(store.find(tenant, user)).await?,
+        };
+        match found {
+            Found::Keys(owned) => Ok(owned),
+            Found::Erased | Found::Nothing => Err(VaultError::Erased),
+        }
+    }
+
     /// Finds a user's key or makes it. A first key is made on a thread that may wait for the disk, where those who come
     /// together share one sync.
     async fn find_or_make(
         &self,
         tenant: &TenantId,
         user: UserKey,
-    ) -> Result<Arc<OwnedKey>, VaultError> {
+    ) -> Result<Arc<OwnedKeys>, VaultError> {
         let found = match &self.inner.store {
             Store::Local(store) => loop {
                 match store.find(tenant, user)? {
-                    found @ (Found::Key(_) | Found::Erased) => break found,
+                    found @ (Found::Keys(_) | Found::Erased) => break found,
                     Found::Nothing => {
                         let (store, tenant) = (Arc::clone(store), tenant.clone());
                         waiting(move || store.create(&tenant, user)).await?;
@@ -120,7 +172,7 @@ impl UserVault {
             },
         };
         match found {
-            Found::Key(key) => Ok(key),
+            Found::Keys(owned) => Ok(owned),
             Found::Erased | Found::Nothing => Err(VaultError::Erased),
         }
     }
@@ -138,11 +190,77 @@ impl UserVault {
         sealed: &Sealed,
     ) -> Result<SecretBytes, VaultError> {
         match self.find(tenant, user).await? {
-            Found::Key(key) => key
-                .data_key
-                .open(&SealContext { tenant, user, field }, sealed)
-                .map_err(|error| VaultError::Damaged(Arc::new(error))),
+            Found::Keys(owned) => {
+                let context = SealContext { tenant, user, field, generation: None };
+                let opened = owned.keys.data().open(&context, sealed);
+                opened.map_err(|error| VaultError::Damaged(Arc::new(error)))
+            }
             Found::Erased | Found::Nothing => Err(VaultError::Erased),
+        }
+    }
+
+    /// Opens what [`seal_secret`](Self::seal_secret) sealed as the `field` of a user.
+    ///
+    /// # Errors
+    /// As [`unseal`](Self::unseal); and says that the secrets are under another generation by now, so that the user is to be
+    /// loaded again.
+    pub async fn unseal_secret(
+        &self,
+        tenant: &TenantId,
+        user: UserKey,
+        field: &'static str,
+        sealed: &Sealed,
+    ) -> Result<SecretBytes, VaultError> {
+        let mut owned = match self.find(tenant, user).await? {
+            Found::Keys(owned) => owned,
+            Found::Erased | Found::Nothing => return Err(VaultError::Erased),
+        };
+        let generation = sealed.generation();
+        let damaged = || VaultError::damaged("a sealed secret", "it names no generation of keys");
+        let generation = generation.ok_or_else(damaged)?;
+        if owned.keys.secrets(generation).is_none() {
+            owned = self.find_again(tenant, user).await?;
+        }
+        let secrets = owned.keys.secrets(generation).ok_or(VaultError::Superseded)?;
+        let context = SealContext { tenant, user, field, generation: Some(generation) };
+        secrets.open(&context, sealed).map_err(|error| VaultError::Damaged(Arc::new(error)))
+    }
+
+    /// Puts a next secrets key beside the one that each user's secrets are under, so that they can be sealed anew under the
+    /// generation after it. Says of each user what came of it; whoever goes on after a crash is given the same key again.
+    ///
+    /// # Errors
+    /// Says that the keys cannot be read or written: repeat the call.
+    pub async fn begin_exchange(
+        &self,
+        users: Vec<SecretsKey>,
+    ) -> Result<Vec<Result<(), VaultError>>, VaultError> {
+        self.exchange(users, |of| Exchange::Begin { of }).await
+    }
+
+    /// Destroys the secrets keys before the one that each user's secrets are under by now, in the store and in memory; what
+    /// they sealed opens never again. Says of each user what came of it.
+    ///
+    /// # Errors
+    /// Says that the keys cannot be read or written: repeat the call.
+    pub async fn end_exchange(
+        &self,
+        users: Vec<SecretsKey>,
+    ) -> Result<Vec<Result<(), VaultError>>, VaultError> {
+        self.exchange(users, |keep| Exchange::End { keep }).await
+    }
+
+    async fn exchange(
+        &self,
+        users: Vec<SecretsKey>,
+        step: impl Fn(u32) -> Exchange + Send + Sync + 'static,
+    ) -> Result<Vec<Result<(), VaultError>>, VaultError> {
+        match &self.inner.store {
+            Store::Local(store) => {
+                let store = Arc::clone(store);
+                waiting(move || store.exchange(&users, step)).await
+            }
+            Store::Shared(store) => Ok(Box::pin(store.exchange(&users, step)).await),
         }
     }
 
@@ -159,7 +277,10 @@ impl UserVault {
         value: &[u8],
     ) -> Result<u64, VaultError> {
         match self.find(tenant, user).await? {
-            Found::Key(key) => Ok(key.data_key.name(&SealContext { tenant, user, field }, value)),
+            Found::Keys(owned) => {
+                let context = SealContext { tenant, user, field, generation: None };
+                Ok(owned.keys.data().name(&context, value))
+            }
             Found::Erased | Found::Nothing => Err(VaultError::Erased),
         }
     }

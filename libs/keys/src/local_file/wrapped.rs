@@ -154,7 +154,7 @@ fn unwrapping(directory: &Path, kind: Kind, error: VaultError) -> OpenError {
     let path = kind.path(directory);
     match error {
         // The file's own checksum is right: it is the keys that do not fit.
-        VaultError::Damaged(_) | VaultError::Erased => {
+        VaultError::Damaged(_) | VaultError::Erased | VaultError::Superseded => {
             OpenError::Foreign { path, kek: KEK.path(directory) }
         }
         VaultError::Unavailable(source) => OpenError::Io { path, source: io::Error::other(source) },

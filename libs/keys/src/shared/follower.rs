@@ -1,4 +1,4 @@
-//! Hearing who is erased on other replicas.
+//! Hearing on other replicas who is erased, and whose keys are exchanged.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -15,7 +15,12 @@ use super::{
     stream::{KeyStream, Stored},
     verify::read_all,
 };
-use crate::VaultError;
+use crate::{
+    KeyEncryption as _, VaultError,
+    ring::KeyRing,
+    store::{Content, Slot},
+    user_keys::OwnedKeys,
+};
 
 /// How often the stream's leader is asked where the stream ends.
 const ASK: Duration = Duration::from_secs(1);
@@ -33,10 +38,10 @@ impl Drop for Follower {
 }
 
 /// Follows the stream after message `seen`.
-pub(crate) fn start(stream: KeyStream, kept: Arc<Kept>, seen: u64) -> Follower {
+pub(crate) fn start(stream: KeyStream, ring: Arc<KeyRing>, kept: Arc<Kept>, seen: u64) -> Follower {
     Follower(tokio::spawn(async move {
-        let mut following =
-            Following { stream, kept, seen, erased: Vec::new(), erased_before: Vec::new() };
+        let (erased, erased_before) = (Vec::new(), Vec::new());
+        let mut following = Following { stream, ring, kept, seen, erased, erased_before };
         loop {
             let Err(error) = following.follow().await;
             tracing::debug!(error = %crate::error::chain(&error), "following the keys again");
@@ -49,6 +54,7 @@ enum Never {}
 
 struct Following {
     stream: KeyStream,
+    ring: Arc<KeyRing>,
     kept: Arc<Kept>,
     /// The last message that was read.
     seen: u64,
@@ -97,9 +103,20 @@ impl Following {
         if stored.is_erased() {
             self.kept.erased(user);
             self.erased.push((user, stored.sequence));
-        } else if stored.slot.is_err() {
+        } else if let Ok(slot) = &stored.slot {
+            let is_same = |kept: &OwnedKeys| self.is_same(slot, kept);
+            self.kept.replaced(user, stored.sequence, is_same);
+        } else {
             self.kept.forget(user);
         }
+    }
+
+    /// Returns whether a message holds the keys that are kept. What cannot be opened here is taken for the same: a process
+    /// that is behind with the ring goes on with what it has.
+    fn is_same(&self, slot: &Slot, kept: &OwnedKeys) -> bool {
+        let Content::Key(wrapped) = slot.content else { return false };
+        let opened = self.ring.unwrap(&slot.owner.associated(slot.user), &wrapped);
+        opened.map_or(true, |keys| keys.expose() == kept.keys.to_bytes().as_slice())
     }
 }
 

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
-use crate::store::{CACHED_KEYS, OwnedKey};
+use crate::{store::CACHED_KEYS, user_keys::OwnedKeys};
 
 /// How long keys in memory are used after the last moment at which all erasures were known.
 pub(crate) const TRUSTED_FOR: Duration = Duration::from_secs(60);
@@ -24,7 +24,8 @@ pub(crate) const TRUSTED_FOR: Duration = Duration::from_secs(60);
 /// What is known of a user.
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
-    Key(Arc<OwnedKey>),
+    /// The user's keys, as the message of this sequence has them.
+    Keys(Arc<OwnedKeys>, u64),
     /// For ever.
     Erased,
 }
@@ -57,7 +58,7 @@ impl Kept {
     pub(crate) fn get(&self, user: UserKey, now: Instant) -> Option<Entry> {
         match self.cache.get(&user)? {
             Entry::Erased => Some(Entry::Erased),
-            key @ Entry::Key(_) => self.is_trusted(now).then_some(key),
+            keys @ Entry::Keys(..) => self.is_trusted(now).then_some(keys),
         }
     }
 
@@ -92,6 +93,22 @@ impl Kept {
         self.cache.insert(user, Entry::Erased);
     }
 
+    /// Hears that a user's keys are in the message of `sequence`, and lets go of what is kept of an older one unless it
+    /// `is_same`.
+    pub(crate) fn replaced(
+        &self,
+        user: UserKey,
+        sequence: u64,
+        is_same: impl FnOnce(&OwnedKeys) -> bool,
+    ) {
+        let mut heard = self.heard.lock();
+        *heard += 1;
+        let Some(Entry::Keys(keys, kept)) = self.cache.peek(&user) else { return };
+        if kept < sequence && !is_same(&keys) {
+            self.cache.remove(&user);
+        }
+    }
+
     /// Hears of a user what cannot be read.
     pub(crate) fn forget(&self, user: UserKey) {
         let mut heard = self.heard.lock();
@@ -103,16 +120,40 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use countersign_core::TenantId;
-    use countersign_crypto::DataKey;
 
     use super::*;
+    use crate::user_keys::{USER_KEYS_LEN, UserKeys};
 
     const ALICE: UserKey = UserKey::new([1; 16]);
     const BOB: UserKey = UserKey::new([2; 16]);
 
     fn key() -> Entry {
         let tenant = TenantId::parse("acme").unwrap();
-        Entry::Key(Arc::new(OwnedKey { tenant, data_key: DataKey::from_bytes([7; 32]) }))
+        let keys = UserKeys::from_bytes(&[7; USER_KEYS_LEN]).unwrap();
+        Entry::Keys(Arc::new(OwnedKeys { tenant, keys }), 5)
+    }
+
+    #[test]
+    fn what_a_newer_message_replaces_is_let_go_of() {
+        let now = Instant::now();
+        let kept = Kept::new(now);
+        kept.keep(ALICE, key(), kept.begin());
+        kept.replaced(BOB, 9, |_| false);
+        kept.replaced(ALICE, 5, |_| false);
+        // Wrapped anew, and nothing more.
+        kept.replaced(ALICE, 6, |_| true);
+        assert!(kept.get(ALICE, now).is_some());
+        kept.replaced(ALICE, 6, |_| false);
+        assert!(kept.get(ALICE, now).is_none());
+        // What is being read meanwhile may be the older one.
+        let begun = kept.begin();
+        kept.replaced(ALICE, 6, |_| false);
+        kept.keep(ALICE, key(), begun);
+        assert!(kept.get(ALICE, now).is_none());
+        // Whoever was erased stays so.
+        kept.erased(BOB);
+        kept.replaced(BOB, 10, |_| false);
+        assert!(matches!(kept.get(BOB, now), Some(Entry::Erased)));
     }
 
     #[test]

@@ -21,6 +21,7 @@
 
 mod carry;
 mod erase;
+mod exchange;
 mod follower;
 mod kept;
 mod keys;
@@ -33,7 +34,6 @@ mod watch;
 use std::{fmt, sync::Arc, time::Duration};
 
 use countersign_core::{Rng, TenantId, UserKey};
-use countersign_crypto::DataKey;
 use countersign_nats::NatsAway;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -42,15 +42,16 @@ pub use keys::SharedKeys;
 pub(crate) use keys::shared_ring;
 pub(crate) use setup::StreamSetup;
 pub(crate) use stream::KeyStream;
-use stream::Put;
+use stream::{Put, Stored};
 pub(crate) use verify::read_all;
 pub use verify::{verify_shared, verify_shared_with};
 use watch::Standing;
 
 use crate::{
-    KeyEncryption as _, VaultError, WRAPPED_LEN,
+    KeyEncryption as _, VaultError,
     ring::KeyRing,
-    store::{Content, Found, OTHER_TENANT, OwnedKey, Owner, Slot},
+    store::{Content, Found, OTHER_TENANT, Owner, Slot, wrapped},
+    user_keys::{OwnedKeys, UserKeys},
 };
 use follower::Follower;
 use kept::{Entry, Kept};
@@ -85,7 +86,7 @@ impl SharedStore {
         let now = Instant::now();
         let kept = Arc::new(Kept::new(now));
         let seen = within(stream.end()).await?;
-        let follower = follower::start(stream.clone(), Arc::clone(&kept), seen);
+        let follower = follower::start(stream.clone(), Arc::clone(&ring), Arc::clone(&kept), seen);
         Ok(Self { stream, ring, standing, rng, kept, _follower: follower })
     }
 
@@ -96,8 +97,8 @@ impl SharedStore {
         user: UserKey,
     ) -> Result<Option<Found>, VaultError> {
         match self.kept.get(user, Instant::now()) {
-            Some(Entry::Key(key)) if key.tenant == *tenant => Ok(Some(Found::Key(key))),
-            Some(Entry::Key(_)) => Err(VaultError::damaged("data keys", OTHER_TENANT)),
+            Some(Entry::Keys(keys, _)) if keys.tenant == *tenant => Ok(Some(Found::Keys(keys))),
+            Some(Entry::Keys(..)) => Err(VaultError::damaged("data keys", OTHER_TENANT)),
             Some(Entry::Erased) => Ok(Some(Found::Erased)),
             None => Ok(None),
         }
@@ -119,10 +120,10 @@ impl SharedStore {
             for tried in 0..erase::TRIES {
                 match self.load(tenant, user).await? {
                     Found::Nothing => {}
-                    found @ (Found::Key(_) | Found::Erased) => return Ok(found),
+                    found @ (Found::Keys(_) | Found::Erased) => return Ok(found),
                 }
                 match self.create(tenant, user).await? {
-                    Ok(key) => return Ok(Found::Key(key)),
+                    Ok(keys) => return Ok(Found::Keys(keys)),
                     Err(error) => last_error = error,
                 }
                 sleep(erase::PAUSE * 2_u32.pow(tried)).await;
@@ -146,24 +147,35 @@ impl SharedStore {
             Content::Key(_) if slot.owner != owner => return Err(stored.damaged(OTHER_TENANT)),
             Content::Key(wrapped) => wrapped,
         };
-        let associated = owner.associated(user);
-        let mut unwrapped = self.ring.unwrap(&associated, &wrapped);
+        let keys = self.unwrap(&stored, &slot, &wrapped).await?;
+        let keys = Arc::new(OwnedKeys { tenant: tenant.clone(), keys });
+        self.kept.keep(user, Entry::Keys(Arc::clone(&keys), stored.sequence), begun);
+        Ok(Found::Keys(keys))
+    }
+
+    /// Unwraps the keys of a message.
+    async fn unwrap(
+        &self,
+        stored: &Stored,
+        slot: &Slot,
+        wrapped: &[u8],
+    ) -> Result<UserKeys, VaultError> {
+        let associated = slot.owner.associated(slot.user);
+        let mut unwrapped = self.ring.unwrap(&associated, wrapped);
         // It may be under a version that came into the ring after it was read here.
         if matches!(unwrapped, Err(VaultError::Damaged(_))) && self.standing.look_again().await {
-            unwrapped = self.ring.unwrap(&associated, &wrapped);
+            unwrapped = self.ring.unwrap(&associated, wrapped);
         }
         let unwrapped = unwrapped.map_err(|error| match error {
             VaultError::Damaged(_) => {
                 stored.damaged("its key does not open under the key-encryption key")
             }
-            error @ (VaultError::Erased | VaultError::Unavailable(_)) => error,
+            error @ (VaultError::Erased | VaultError::Superseded | VaultError::Unavailable(_)) => {
+                error
+            }
         })?;
-        let key = <[u8; 32]>::try_from(unwrapped.expose());
-        let key = key.map_err(|_| stored.damaged("its key is no key"))?;
-        let data_key = DataKey::from_bytes(key);
-        let key = Arc::new(OwnedKey { tenant: tenant.clone(), data_key });
-        self.kept.keep(user, Entry::Key(Arc::clone(&key)), begun);
-        Ok(Found::Key(key))
+        let keys = UserKeys::from_bytes(unwrapped.expose());
+        keys.ok_or_else(|| stored.damaged("its keys are no keys"))
     }
 
     /// Makes a key for a user who has none; `Err` in `Ok` if another replica did, or the answer was lost.
@@ -171,22 +183,18 @@ impl SharedStore {
         &self,
         tenant: &TenantId,
         user: UserKey,
-    ) -> Result<Result<Arc<OwnedKey>, Option<NatsAway>>, VaultError> {
+    ) -> Result<Result<Arc<OwnedKeys>, Option<NatsAway>>, VaultError> {
         let begun = self.kept.begin();
         self.standing.may_wrap().await?;
         let owner = Owner::of(tenant);
-        let data_key = DataKey::generate(&*self.rng);
-        let wrapped = self.ring.wrap(&owner.associated(user), data_key.expose())?;
-        let wrapped = <[u8; WRAPPED_LEN]>::try_from(wrapped).map_err(|wrapped| {
-            let what = format!("it has {} bytes instead of {WRAPPED_LEN}", wrapped.len());
-            VaultError::damaged("a wrapped key", what)
-        })?;
-        let slot = Slot { user, owner, batch: 0, content: Content::Key(wrapped) };
+        let keys = UserKeys::generate(&*self.rng);
+        let content = wrapped(&*self.ring, owner, user, &keys)?;
+        let slot = Slot { user, owner, batch: 0, content };
         match self.stream.put(&slot, 0).await? {
-            Put::Stored(_) => {
-                let key = Arc::new(OwnedKey { tenant: tenant.clone(), data_key });
-                self.kept.keep(user, Entry::Key(Arc::clone(&key)), begun);
-                Ok(Ok(key))
+            Put::Stored(sequence) => {
+                let keys = Arc::new(OwnedKeys { tenant: tenant.clone(), keys });
+                self.kept.keep(user, Entry::Keys(Arc::clone(&keys), sequence), begun);
+                Ok(Ok(keys))
             }
             Put::Conflict => Ok(Err(None)),
             Put::Unknown(error) => Ok(Err(Some(error))),

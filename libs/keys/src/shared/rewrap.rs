@@ -15,6 +15,7 @@ use crate::{
     KeyEncryption as _, OpenError, VaultError,
     ring::KeyRing,
     store::{Content, ID_LEN, Slot, rewrapped},
+    user_keys::UserKeys,
 };
 
 /// How many keys are on their way at once.
@@ -161,7 +162,7 @@ impl SharedStore {
 }
 
 impl Looked {
-    /// Returns the users of whom an older message is left that holds the same key. Another key would be lost with it.
+    /// Returns the users of whom an older message is left that the last one supersedes. Other keys would be lost with it.
     fn doubled(&self, ring: &KeyRing) -> Result<Vec<UserKey>, VaultError> {
         if let Some(damage) = &self.damage {
             return Err(damage.clone());
@@ -174,11 +175,17 @@ impl Looked {
                 continue;
             };
             let associated = older.owner.associated(older.user);
-            let same = newer.owner == older.owner
-                && ring.unwrap(&associated, &older_key)? == ring.unwrap(&associated, &newer_key)?;
-            if !same {
+            let opened = |wrapped: &[u8]| {
+                ring.unwrap(&associated, wrapped).map(|keys| UserKeys::from_bytes(keys.expose()))
+            };
+            let supersedes = newer.owner == older.owner
+                && match (opened(&older_key)?, opened(&newer_key)?) {
+                    (Some(older), Some(newer)) => newer.supersede(&older),
+                    (Some(_) | None, Some(_) | None) => false,
+                };
+            if !supersedes {
                 let place = format!("message {sequence} of user {}", older.user);
-                return Err(VaultError::damaged(place, "its user has another key before it"));
+                return Err(VaultError::damaged(place, "its user has other keys before it"));
             }
             users.push(older.user);
         }

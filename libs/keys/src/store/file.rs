@@ -17,7 +17,7 @@ use crate::{KeyProblem, OpenError, frame};
 
 pub(crate) const NAME: &str = "data-keys";
 const MAGIC: &[u8; 8] = b"CSGNKEYS";
-const FORMAT: u16 = 1;
+const FORMAT: u16 = 2;
 /// The header takes the place of a slot: magic, format u16, length of a slot u16, id of the store, CRC-32C, 0s.
 const HEADER_LEN: usize = SLOT_LEN;
 /// Length of a store's id.

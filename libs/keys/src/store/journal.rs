@@ -24,7 +24,7 @@ use super::{
     file::{ID_LEN, NAME, SlotFile},
     slot::{SLOT_LEN, Slot},
 };
-use crate::{frame, frame::sync_directory};
+use crate::{WRAPPED_LEN, frame, frame::sync_directory};
 
 const MAGIC: &[u8; 8] = b"CSGN-RWJ";
 /// No batch comes near; a longer journal is none of ours.
@@ -32,7 +32,7 @@ const MAX_LEN: u64 = 1024 * 1024;
 /// What stays as it is in a slot: state, user, owner.
 pub(crate) const KEPT_LEN: usize = 44;
 /// Where the wrapped key and its checksum end.
-const KEY_END: usize = 120;
+const KEY_END: usize = KEPT_LEN + WRAPPED_LEN + 4;
 
 /// The bytes of slots by number.
 type Slots = BTreeMap<u32, [u8; SLOT_LEN]>;

@@ -12,6 +12,7 @@
 //! never used again. The directory's lock sees to it that one process has the store open.
 
 mod carry;
+mod exchange;
 #[cfg(test)]
 mod faults;
 mod file;
@@ -23,10 +24,16 @@ mod survey;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, fmt, io, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt, io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use countersign_core::{Rng, TenantId, UserKey};
-use countersign_crypto::DataKey;
 use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
 
@@ -38,25 +45,21 @@ use slot::Unreadable;
 pub(crate) use slot::{Content, Owner, SLOT_LEN, Slot};
 pub(crate) use survey::{Extent, survey};
 
-use crate::{KeyEncryption, KeyProblem, OpenError, VaultError, WRAPPED_LEN};
+use crate::{
+    KeyEncryption, KeyProblem, OpenError, VaultError, WRAPPED_LEN,
+    user_keys::{OwnedKeys, UserKeys},
+};
 
-/// How many unwrapped keys are kept in memory, some 150 bytes each.
+/// Of how many users unwrapped keys are kept in memory, some 220 bytes each.
 pub(crate) const CACHED_KEYS: usize = 20_000;
 
 pub(crate) const OTHER_USER: &str = "it is another user's";
 pub(crate) const OTHER_TENANT: &str = "the user belongs to another tenant";
 
-/// An unwrapped key and whose it is.
-#[derive(Debug)]
-pub(crate) struct OwnedKey {
-    pub(crate) tenant: TenantId,
-    pub(crate) data_key: DataKey,
-}
-
 /// What the store has for a user.
 pub(crate) enum Found {
-    /// A key.
-    Key(Arc<OwnedKey>),
+    /// Keys.
+    Keys(Arc<OwnedKeys>),
     /// Nothing any more, and never again.
     Erased,
     /// Nothing yet.
@@ -78,8 +81,10 @@ pub(crate) struct KeyStore {
     encryption: Arc<dyn KeyEncryption>,
     rng: Arc<dyn Rng>,
     index: RwLock<HashMap<UserKey, Place>>,
-    /// A key is put in only while the index is locked and says that it lives; whoever erases changes the index first.
-    cache: Cache<UserKey, Arc<OwnedKey>>,
+    /// Keys are put in only while the index is locked and says that they live; whoever erases changes the index first.
+    cache: Cache<UserKey, Arc<OwnedKeys>>,
+    /// Counts exchanges, so that what was read before one is not put into the cache after it.
+    exchanges: AtomicU64,
     queue: Queue,
     end: Mutex<End>,
     /// Held by whoever erases or wraps anew: two at the same slot would read each other's half-written bytes.
@@ -146,6 +151,7 @@ impl KeyStore {
             rng,
             index: RwLock::new(index),
             cache: Cache::new(CACHED_KEYS),
+            exchanges: AtomicU64::new(0),
             queue: Queue::default(),
             end: Mutex::new(End { slots, has_remains: false }),
             erasing: Mutex::new(()),
@@ -166,38 +172,38 @@ impl KeyStore {
     /// Finds a user's key.
     pub(crate) fn find(&self, tenant: &TenantId, user: UserKey) -> Result<Found, VaultError> {
         match self.cache.get(&user) {
-            Some(key) if key.tenant == *tenant => Ok(Found::Key(key)),
+            Some(keys) if keys.tenant == *tenant => Ok(Found::Keys(keys)),
             Some(_) => Err(VaultError::damaged("data keys", OTHER_TENANT)),
             None => self.load(tenant, user),
         }
     }
 
-    fn load(&self, tenant: &TenantId, user: UserKey) -> Result<Found, VaultError> {
+    /// Reads a user's keys from the file.
+    pub(crate) fn load(&self, tenant: &TenantId, user: UserKey) -> Result<Found, VaultError> {
+        let exchanges = self.exchanges.load(Ordering::Acquire);
         let place = self.index.read().get(&user).copied();
         let number = match place {
             None => return Ok(Found::Nothing),
             Some(Place::Erasing(_) | Place::Erased) => return Ok(Found::Erased),
             Some(Place::Live(number)) => number,
         };
-        let loaded = self.unwrap(number, tenant, user);
+        let loaded =
+            self.read_slot(number, tenant, user).and_then(|slot| self.unwrap(number, &slot));
         let index = self.index.read();
         // It may have been erased while it was read, and then what was read means nothing.
         if index.get(&user) != place.as_ref() {
             return Ok(Found::Erased);
         }
-        let Some(data_key) = loaded? else { return Ok(Found::Erased) };
-        let key = Arc::new(OwnedKey { tenant: tenant.clone(), data_key });
-        self.cache.insert(user, Arc::clone(&key));
-        Ok(Found::Key(key))
+        let Some(keys) = loaded? else { return Ok(Found::Erased) };
+        let keys = Arc::new(OwnedKeys { tenant: tenant.clone(), keys });
+        if self.exchanges.load(Ordering::Acquire) == exchanges {
+            self.cache.insert(user, Arc::clone(&keys));
+        }
+        Ok(Found::Keys(keys))
     }
 
-    /// Reads and unwraps the key in a slot; `None` if its erasure has just begun.
-    fn unwrap(
-        &self,
-        number: u32,
-        tenant: &TenantId,
-        user: UserKey,
-    ) -> Result<Option<DataKey>, VaultError> {
+    /// Reads the slot of a user.
+    fn read_slot(&self, number: u32, tenant: &TenantId, user: UserKey) -> Result<Slot, VaultError> {
         let slot = self.read(number)?;
         let damaged = |what| VaultError::damaged(self.file.place(number), what);
         let slot = slot.map_err(|error| damaged(error.what()))?;
@@ -207,10 +213,16 @@ impl KeyStore {
         if slot.owner != Owner::of(tenant) {
             return Err(damaged(OTHER_TENANT));
         }
+        Ok(slot)
+    }
+
+    /// Unwraps the keys in a slot; `None` if its erasure has just begun.
+    fn unwrap(&self, number: u32, slot: &Slot) -> Result<Option<UserKeys>, VaultError> {
         let Content::Key(wrapped) = slot.content else { return Ok(None) };
-        let key = self.encryption.unwrap(&slot.owner.associated(user), &wrapped)?;
-        let key = <[u8; 32]>::try_from(key.expose()).map_err(|_| damaged("its key is no key"))?;
-        Ok(Some(DataKey::from_bytes(key)))
+        let keys = self.encryption.unwrap(&slot.owner.associated(slot.user), &wrapped)?;
+        let keys = UserKeys::from_bytes(keys.expose());
+        let damaged = || VaultError::damaged(self.file.place(number), "its keys are no keys");
+        keys.map(Some).ok_or_else(damaged)
     }
 
     fn read(&self, number: u32) -> Result<Result<Slot, Unreadable>, VaultError> {
@@ -227,14 +239,10 @@ impl KeyStore {
     /// Makes a key for a user who has none, and waits until it is on disk. Does nothing for one who has one, or had.
     pub(crate) fn create(&self, tenant: &TenantId, user: UserKey) -> Result<(), VaultError> {
         let owner = Owner::of(tenant);
-        let key = DataKey::generate(&*self.rng);
+        let keys = UserKeys::generate(&*self.rng);
         let _creating = self.creating.read();
-        let wrapped = self.encryption.wrap(&owner.associated(user), key.expose())?;
-        let wrapped = <[u8; WRAPPED_LEN]>::try_from(wrapped).map_err(|wrapped| {
-            let what = format!("it has {} bytes instead of {WRAPPED_LEN}", wrapped.len());
-            VaultError::damaged("a wrapped key", what)
-        })?;
-        self.add(NewSlot { user, owner, content: Content::Key(wrapped) })
+        let content = wrapped(&*self.encryption, owner, user, &keys)?;
+        self.add(NewSlot { user, owner, content })
     }
 
     /// Erases a user's key, or notes that a user who had none may never have one.
@@ -320,6 +328,24 @@ impl KeyStore {
         }
         Ok(())
     }
+}
+
+/// Wraps a user's keys as the content of a slot.
+pub(crate) fn wrapped(
+    encryption: &dyn KeyEncryption,
+    owner: Owner,
+    user: UserKey,
+    keys: &UserKeys,
+) -> Result<Content, VaultError> {
+    content_of(encryption.wrap(&owner.associated(user), &*keys.to_bytes())?)
+}
+
+fn content_of(wrapped: Vec<u8>) -> Result<Content, VaultError> {
+    let wrapped = <[u8; WRAPPED_LEN]>::try_from(wrapped).map_err(|wrapped| {
+        let what = format!("it has {} bytes instead of {WRAPPED_LEN}", wrapped.len());
+        VaultError::damaged("wrapped keys", what)
+    })?;
+    Ok(Content::Key(wrapped))
 }
 
 #[cfg(test)]

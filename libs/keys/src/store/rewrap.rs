@@ -1,6 +1,6 @@
 //! Wrapping data keys anew while they are used.
 
-use super::{Content, KeyStore, Place, SLOT_LEN, Slot, survey};
+use super::{Content, KeyStore, Place, SLOT_LEN, Slot, content_of, survey};
 use crate::{KeyEncryption as _, OpenError, VaultError, WRAPPED_LEN, ring::KeyRing};
 
 /// How many slots are looked at in one step: so long whoever erases waits, some milliseconds.
@@ -94,7 +94,9 @@ impl KeyStore {
                 self.file.place(number),
                 "its key does not open under the key-encryption key",
             ),
-            error @ (VaultError::Erased | VaultError::Unavailable(_)) => error,
+            error @ (VaultError::Erased | VaultError::Superseded | VaultError::Unavailable(_)) => {
+                error
+            }
         }
     }
 }
@@ -111,10 +113,5 @@ pub(crate) fn rewrapped(
     if version == wrapping {
         return Ok(None);
     }
-    let anew = ring.wrap(&associated, key.expose())?;
-    let anew = <[u8; WRAPPED_LEN]>::try_from(anew).map_err(|anew| {
-        let what = format!("it has {} bytes instead of {WRAPPED_LEN}", anew.len());
-        VaultError::damaged("a wrapped key", what)
-    })?;
-    Ok(Some(Content::Key(anew)))
+    content_of(ring.wrap(&associated, key.expose())?).map(Some)
 }

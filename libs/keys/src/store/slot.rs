@@ -8,10 +8,10 @@
 //! 8     16    user key
 //! 24    16    owner: the beginning of the hash of the tenant
 //! 40    4     CRC-32C of 1 to 40
-//! 44    72    wrapped key; 0 once erased
-//! 116   4     CRC-32C of 4 to 116; 0 once erased
-//! 120   7     0
-//! 127   1     A5: written last, so that a slot without it was never finished          (numbers little-endian)
+//! 44    140   wrapped keys; 0 once erased
+//! 184   4     CRC-32C of 4 to 184; 0 once erased
+//! 188   67    0
+//! 255   1     A5: written last, so that a slot without it was never finished          (numbers little-endian)
 //! ```
 //!
 //! The state alone, which no checksum covers, tells that a key is erased: one byte reaches the disk or does not. The
@@ -21,12 +21,15 @@ use countersign_core::{TenantId, UserKey};
 
 use crate::WRAPPED_LEN;
 
-pub(crate) const SLOT_LEN: usize = 128;
+/// Slots do not lie across the borders of a disk's sectors.
+pub(crate) const SLOT_LEN: usize = 256;
 /// Where the state is.
 pub(crate) const STATE_AT: u64 = 0;
 pub(crate) const ERASED: u8 = 0xC3;
 const LIVE: u8 = 0x3C;
 const FINISHED: u8 = 0xA5;
+/// Bytes between the checksum of the keys and the end.
+const PADDING: usize = SLOT_LEN - (44 + WRAPPED_LEN + 4) - 1;
 
 /// The beginning of the hash of a tenant's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +152,7 @@ impl Slot {
                 if Some(crc32c::crc32c(checked)) != checksum {
                     return Err(Damaged("the checksum of its key is wrong"));
                 }
-                if take::<7>(&mut rest) != Some([0; 7]) {
+                if take::<PADDING>(&mut rest) != Some([0; PADDING]) {
                     return Err(Damaged("it has bytes where there are none"));
                 }
                 Content::Key(wrapped)

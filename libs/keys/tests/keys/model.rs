@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::{shared::World, support::Keys};
 use countersign_core::{TenantId, UserKey};
 use countersign_crypto::Sealed;
-use countersign_keys::{KeyReport, UserVault, VaultError, verify, verify_shared};
+use countersign_keys::{KeyReport, SecretsKey, UserVault, VaultError, verify, verify_shared};
 use proptest::{prelude::*, test_runner::TestRunner};
 
 const USERS: u8 = 6;
@@ -14,7 +14,10 @@ const FIELD: &str = "field";
 #[derive(Clone, Debug)]
 enum Step {
     Seal(u8, Vec<u8>),
+    SealSecret(u8, Vec<u8>),
     UnsealAll(u8),
+    BeginExchange(u8),
+    EndExchange(u8),
     Erase(u8),
     Reopen,
     Tear(usize),
@@ -24,17 +27,41 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..USERS, prop::collection::vec(any::<u8>(), 0..40))
             .prop_map(|(user, plaintext)| Step::Seal(user, plaintext)),
+        4 => (0..USERS, prop::collection::vec(any::<u8>(), 0..40))
+            .prop_map(|(user, plaintext)| Step::SealSecret(user, plaintext)),
         3 => (0..USERS).prop_map(Step::UnsealAll),
+        2 => (0..USERS).prop_map(Step::BeginExchange),
+        2 => (0..USERS).prop_map(Step::EndExchange),
         1 => (0..USERS).prop_map(Step::Erase),
         1 => Just(Step::Reopen),
-        1 => (1..128_usize).prop_map(Step::Tear),
+        1 => (1..256_usize).prop_map(Step::Tear),
     ]
 }
 
 /// What the model knows of a user; absent if there is no key.
 enum Known {
-    Sealed(Vec<(Vec<u8>, Sealed)>),
+    Sealed(Values),
     Erased,
+}
+
+/// What was sealed for a user, and which generations of secrets keys there are.
+#[derive(Default)]
+struct Values {
+    sealed: Vec<(Vec<u8>, Sealed)>,
+    secrets: Vec<(Vec<u8>, Sealed)>,
+    /// How many generations went before the one in use.
+    before: u32,
+    has_next: bool,
+}
+
+impl Values {
+    const fn generation(&self) -> u32 {
+        self.before + 1
+    }
+
+    const fn newest(&self) -> u32 {
+        self.generation() + self.has_next as u32
+    }
 }
 
 fn user(number: u8) -> UserKey {
@@ -78,10 +105,56 @@ async fn takes(store: &impl Store, steps: Vec<Step>) -> Result<(), TestCaseError
         match step {
             Step::Seal(number, plaintext) => {
                 let outcome = vault.seal(&tenant(number), user(number), FIELD, &plaintext).await;
-                match model.entry(number).or_insert_with(|| Known::Sealed(Vec::new())) {
+                match model.entry(number).or_insert_with(|| Known::Sealed(Values::default())) {
                     Known::Erased => prop_assert!(matches!(outcome, Err(VaultError::Erased))),
-                    Known::Sealed(values) => values.push((plaintext, outcome.unwrap())),
+                    Known::Sealed(values) => values.sealed.push((plaintext, outcome.unwrap())),
                 }
+            }
+            Step::SealSecret(number, plaintext) => {
+                let known = model.entry(number).or_insert_with(|| Known::Sealed(Values::default()));
+                let generation = match known {
+                    Known::Sealed(values) => values.newest(),
+                    Known::Erased => 1,
+                };
+                let key = SecretsKey { tenant: tenant(number), user: user(number), generation };
+                let outcome = vault.seal_secret(&key, FIELD, &plaintext).await;
+                let ahead = SecretsKey { generation: generation + 1, ..key };
+                let ahead = vault.seal_secret(&ahead, FIELD, &plaintext).await;
+                match known {
+                    Known::Erased => {
+                        prop_assert!(matches!(outcome, Err(VaultError::Erased)));
+                        prop_assert!(matches!(ahead, Err(VaultError::Erased)));
+                    }
+                    Known::Sealed(values) => {
+                        values.secrets.push((plaintext, outcome.unwrap()));
+                        prop_assert!(matches!(ahead, Err(VaultError::Superseded)));
+                    }
+                }
+            }
+            Step::BeginExchange(number) => {
+                let generation = match model.get(&number) {
+                    Some(Known::Sealed(values)) => values.generation(),
+                    Some(Known::Erased) | None => 1,
+                };
+                let key = SecretsKey { tenant: tenant(number), user: user(number), generation };
+                let outcome = vault.begin_exchange(vec![key]).await.unwrap().remove(0);
+                match model.get_mut(&number) {
+                    Some(Known::Sealed(values)) => {
+                        outcome.unwrap();
+                        values.has_next = true;
+                    }
+                    Some(Known::Erased) | None => {
+                        prop_assert!(matches!(outcome, Err(VaultError::Erased)));
+                    }
+                }
+            }
+            Step::EndExchange(number) => {
+                let Some(Known::Sealed(values)) = model.get_mut(&number) else { continue };
+                let generation = values.newest();
+                let key = SecretsKey { tenant: tenant(number), user: user(number), generation };
+                vault.end_exchange(vec![key]).await.unwrap().remove(0).unwrap();
+                values.before = generation - 1;
+                values.has_next = false;
             }
             Step::UnsealAll(number) => {
                 let (tenant, user) = (tenant(number), user(number));
@@ -91,9 +164,22 @@ async fn takes(store: &impl Store, steps: Vec<Step>) -> Result<(), TestCaseError
                     prop_assert!(matches!(outcome, Err(VaultError::Erased)));
                     continue;
                 };
-                for (plaintext, sealed) in values {
+                for (plaintext, sealed) in &values.sealed {
                     let opened = vault.unseal(&tenant, user, FIELD, sealed).await.unwrap();
                     prop_assert_eq!(opened.expose(), &**plaintext);
+                    let as_secret = vault.unseal_secret(&tenant, user, FIELD, sealed).await;
+                    prop_assert!(matches!(as_secret, Err(VaultError::Damaged(_))));
+                }
+                for (plaintext, sealed) in &values.secrets {
+                    let opened = vault.unseal_secret(&tenant, user, FIELD, sealed).await;
+                    if sealed.generation().unwrap() < values.generation() {
+                        prop_assert!(matches!(opened, Err(VaultError::Superseded)));
+                    } else {
+                        let opened = opened.unwrap();
+                        prop_assert_eq!(opened.expose(), &**plaintext);
+                    }
+                    let as_other = vault.unseal(&tenant, user, FIELD, sealed).await;
+                    prop_assert!(matches!(as_other, Err(VaultError::Damaged(_))));
                 }
             }
             Step::Erase(number) => {

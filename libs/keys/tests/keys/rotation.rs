@@ -215,7 +215,7 @@ async fn a_damaged_key_is_named_and_its_version_is_not_retired() {
     some(&keys, &opened, 3).await;
     let rotation = opened.rotation();
     rotation.begin_kek_rotation().await.unwrap();
-    keys.flip_bit("data-keys", (2 * 128 + 60) * 8);
+    keys.flip_bit("data-keys", (2 * 256 + 60) * 8);
     for outcome in [rotation.run(|| false).await.map(drop), rotation.retire().await.map(drop)] {
         let text = outcome.unwrap_err().to_string();
         assert!(text.contains("slot 1 "), "{text}");

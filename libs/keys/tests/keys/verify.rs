@@ -46,8 +46,8 @@ async fn progress_ends_where_it_should() {
 async fn a_flipped_bit_in_any_key_is_found_and_its_place_named() {
     let keys = some().await;
     for slot in 0..3 {
-        for bit in 0..128 * 8 {
-            let at = 128 * 8 * (slot + 1) + bit;
+        for bit in 0..256 * 8 {
+            let at = 256 * 8 * (slot + 1) + bit;
             keys.flip_bit("data-keys", at);
             let report = report(&keys);
             assert_eq!((report.keys, report.erased, report.problems.len()), (2, 2, 1), "{bit}");
@@ -67,9 +67,9 @@ async fn a_key_that_is_whole_but_another_users_is_found() {
     let keys = some().await;
     let mut content = fs::read(keys.path("data-keys")).unwrap();
     // The wrapped key of slot 0 into slot 1, with a checksum that is right.
-    content.copy_within(128 + 44..128 + 116, 256 + 44);
-    let checksum = crc32c::crc32c(content.get(256 + 4..256 + 116).unwrap()).to_le_bytes();
-    content.splice(256 + 116..256 + 120, checksum);
+    content.copy_within(256 + 44..256 + 184, 512 + 44);
+    let checksum = crc32c::crc32c(content.get(512 + 4..512 + 184).unwrap()).to_le_bytes();
+    content.splice(512 + 184..512 + 188, checksum);
     fs::write(keys.path("data-keys"), content).unwrap();
     let report = report(&keys);
     assert_eq!((report.keys, report.problems.len()), (2, 1));
@@ -81,7 +81,7 @@ async fn what_a_crash_left_is_told_from_damage() {
     let keys = some().await;
     let mut content = fs::read(keys.path("data-keys")).unwrap();
     content.extend([0x3C; 50]);
-    if let Some(state) = content.get_mut(128) {
+    if let Some(state) = content.get_mut(256) {
         *state = 0xC3;
     }
     fs::write(keys.path("data-keys"), content).unwrap();

@@ -30,7 +30,7 @@ fn many_threads_that_need_the_key_of_one_new_user_make_one() {
     });
     assert!(matches!(keys[0], Seen::Key(_)));
     assert!(keys.iter().all(|key| *key == keys[0]));
-    assert_eq!(fixture.file().len(), 2 * 128);
+    assert_eq!(fixture.file().len(), 2 * SLOT_LEN);
     assert_eq!(fixture.find(&fixture.open(), user(1)), keys[0]);
 }
 
@@ -53,7 +53,7 @@ fn threads_that_wait_together_for_one_new_user_make_one_key() {
         assert_eq!(store.queue.gathered(), 1);
         drop(slow);
     });
-    assert_eq!(fixture.file().len(), 3 * 128);
+    assert_eq!(fixture.file().len(), 3 * SLOT_LEN);
     assert!(matches!(fixture.find(&fixture.open(), user(2)), Seen::Key(_)));
 }
 
@@ -105,11 +105,11 @@ fn when_a_shared_write_fails_everyone_who_waits_is_told() {
     });
     let refused = outcomes.iter().filter(|outcome| is_unavailable(outcome)).count();
     assert_eq!(refused, usize::from(THREADS) - 1);
-    assert_eq!(fixture.file().len(), 2 * 128);
+    assert_eq!(fixture.file().len(), 2 * SLOT_LEN);
     for number in 0..THREADS {
         store.create(&fixture.tenant, user(number)).unwrap();
     }
-    assert_eq!(fixture.file().len(), 128 * (1 + usize::from(THREADS)));
+    assert_eq!(fixture.file().len(), SLOT_LEN * (1 + usize::from(THREADS)));
 }
 
 /// Tells when it unwraps, and waits to be let.
@@ -201,7 +201,7 @@ fn whoever_creates_and_whoever_erases_at_once_agree_that_it_is_erased() {
         });
         assert_eq!(fixture.find(&store, user(number)), Seen::Erased);
     }
-    assert_eq!(fixture.file().len(), 128 * (1 + usize::from(THREADS)));
+    assert_eq!(fixture.file().len(), SLOT_LEN * (1 + usize::from(THREADS)));
     let store = fixture.open();
     assert!((0..THREADS).all(|number| fixture.find(&store, user(number)) == Seen::Erased));
 }

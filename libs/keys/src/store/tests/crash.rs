@@ -98,13 +98,13 @@ fn of_keys_that_were_never_acknowledged_none_needs_to_be_whole() {
     let slots = [2, 3, 4].map(|number| NewSlot {
         user: user(number),
         owner: Owner::of(&fixture.tenant),
-        content: Content::Key([number; 72]),
+        content: Content::Key([number; WRAPPED_LEN]),
     });
     let batch = queue::encode(1, &slots);
     // Their sectors reach the disk in any order.
     for present in 0..8_usize {
         let mut disk = before.clone();
-        for (slot, bytes) in batch.chunks(128).enumerate() {
+        for (slot, bytes) in batch.chunks(SLOT_LEN).enumerate() {
             let there = present >> slot & 1 == 1;
             disk.extend(bytes.iter().map(|byte| if there { *byte } else { 0 }));
         }

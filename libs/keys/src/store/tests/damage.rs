@@ -2,7 +2,7 @@
 
 use super::*;
 
-const SLOT: usize = 128;
+const SLOT: usize = SLOT_LEN;
 
 fn refusal(fixture: &Fixture) -> String {
     match fixture.try_open() {
@@ -110,9 +110,9 @@ fn a_header_that_is_damaged_or_newer_is_refused() {
         fs::write(fixture.path(), &whole).unwrap();
     }
     let mut newer = whole;
-    newer[8] = 2;
+    newer[8] = 3;
     let checksum = crc32c::crc32c(&newer[..28]).to_le_bytes();
     newer[28..32].copy_from_slice(&checksum);
     fs::write(fixture.path(), newer).unwrap();
-    assert!(matches!(fixture.try_open(), Err(OpenError::Format { found: 2, known: 1, .. })));
+    assert!(matches!(fixture.try_open(), Err(OpenError::Format { found: 3, known: 2, .. })));
 }

@@ -14,8 +14,8 @@ pub(super) fn any_trace(directory: &Path, secret: &[u8]) -> bool {
 
 /// Returns the wrapped key in a slot.
 pub(super) fn wrapped(file: &[u8], slot: usize) -> Vec<u8> {
-    let at = 128 * (slot + 1) + 44;
-    file[at..at + 72].to_vec()
+    let at = SLOT_LEN * (slot + 1) + 44;
+    file[at..at + WRAPPED_LEN].to_vec()
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_process_killed_while_it_erases_leaves_the_key_whole_or_gone() {
 fn a_damaged_key_can_be_erased_and_no_longer_stands_in_the_way() {
     let fixture = Fixture::new();
     let store = fixture.with_keys(&[user(1), user(2)]);
-    fixture.flip_bit(128 + 50);
+    fixture.flip_bit(SLOT_LEN as u64 + 50);
     assert!(matches!(store.find(&fixture.tenant, user(1)), Err(VaultError::Damaged(_))));
     assert!(fixture.try_open().is_err());
     store.erase(&fixture.tenant, user(1)).unwrap();

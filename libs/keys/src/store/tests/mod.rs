@@ -4,6 +4,7 @@ mod concurrent;
 mod crash;
 mod damage;
 mod erasing;
+mod exchange;
 mod rewrap;
 
 use std::{
@@ -20,8 +21,8 @@ use countersign_core::{Rng, TenantId, UserKey};
 use countersign_crypto::DataKey;
 use tempfile::TempDir;
 
-use super::{Content, Found, KeyStore, NAME, NewSlot, Owner, Slot, SlotFile, queue};
-use crate::{KeyEncryption, OpenError, VaultError, ring::KeyRing};
+use super::{Content, Found, KeyStore, NAME, NewSlot, Owner, SLOT_LEN, Slot, SlotFile, queue};
+use crate::{KeyEncryption, OpenError, VaultError, WRAPPED_LEN, ring::KeyRing};
 
 /// Bytes that never repeat.
 #[derive(Debug, Default)]
@@ -83,7 +84,7 @@ impl Fixture {
 
     fn find(&self, store: &KeyStore, user: UserKey) -> Seen {
         match store.find(&self.tenant, user).unwrap() {
-            Found::Key(key) => Seen::Key(*key.data_key.expose()),
+            Found::Keys(owned) => Seen::Key(*owned.keys.data().expose()),
             Found::Erased => Seen::Erased,
             Found::Nothing => Seen::Nothing,
         }
@@ -176,15 +177,15 @@ fn what_a_failed_write_left_behind_is_cut_before_the_next() {
     let key = |number| NewSlot {
         user: user(number),
         owner: Owner::of(&fixture.tenant),
-        content: Content::Key([number; 72]),
+        content: Content::Key([number; WRAPPED_LEN]),
     };
     // They are written, but neither synced nor cut.
     store.file.faults.die_at(2);
     store.append(&[key(2), key(3), key(4)]).unwrap_err();
     assert!(!store.file.faults.heal());
-    assert_eq!(fixture.file().len(), 5 * 128);
+    assert_eq!(fixture.file().len(), 5 * SLOT_LEN);
     store.create(&fixture.tenant, user(4)).unwrap();
-    assert_eq!(fixture.file().len(), 3 * 128);
+    assert_eq!(fixture.file().len(), 3 * SLOT_LEN);
     let key = fixture.find(&store, user(4));
     assert_eq!(fixture.find(&fixture.open(), user(4)), key);
 }

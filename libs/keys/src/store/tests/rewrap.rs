@@ -141,7 +141,7 @@ fn a_key_that_is_erased_after_a_failure_is_not_left_in_the_journal() {
     assert_ne!(new, *old);
     let directory = fixture.directory.path();
     let journal = fs::read(directory.join("data-keys.rewrap")).unwrap();
-    assert!(journal.windows(72).any(|bytes| bytes == new));
+    assert!(journal.windows(WRAPPED_LEN).any(|bytes| bytes == new));
     // While the journal cannot be wiped, erasing does not claim to be done.
     store.file.faults.fail_once(1);
     assert!(is_unavailable(&store.erase(&fixture.tenant, user(5))));
@@ -164,13 +164,13 @@ fn what_is_erased_in_its_slot_is_not_brought_back_from_a_journal() {
     all(&store, &rotating.ring).unwrap_err();
     drop(store);
     let file = fs::File::options().write(true).open(fixture.path()).unwrap();
-    file.write_all_at(&[0xC3], 128).unwrap();
-    file.write_all_at(&[0; 76], 128 + 44).unwrap();
+    file.write_all_at(&[0xC3], SLOT_LEN as u64).unwrap();
+    file.write_all_at(&[0; WRAPPED_LEN + 4], SLOT_LEN as u64 + 44).unwrap();
     let store = fixture.open();
     let mut after = rotating.before.clone();
     after[0] = Seen::Erased;
     assert_eq!(rotating.found(&store), after);
-    assert_eq!(wrapped(&fixture.file(), 0), [0; 72]);
+    assert_eq!(wrapped(&fixture.file(), 0), [0; WRAPPED_LEN]);
     rotating.finish(&store);
 }
 
@@ -264,7 +264,7 @@ fn whoever_erases_while_keys_are_wrapped_anew_wins() {
         let slot = usize::from(number);
         if number.is_multiple_of(2) {
             assert_eq!(fixture.find(&store, user(number)), Seen::Erased);
-            assert_eq!(wrapped(&file, slot), [0; 72]);
+            assert_eq!(wrapped(&file, slot), [0; WRAPPED_LEN]);
         } else {
             assert!(matches!(fixture.find(&store, user(number)), Seen::Key(_)));
         }
@@ -341,7 +341,7 @@ fn the_journal_of_another_store_is_not_applied() {
     SlotFile::create_as(rotating.fixture.directory.path(), [9; 16]).unwrap();
     let header = rotating.fixture.file();
     let mut file = other.file();
-    file[..128].copy_from_slice(&header[..128]);
+    file[..SLOT_LEN].copy_from_slice(&header[..SLOT_LEN]);
     fs::write(other.path(), file).unwrap();
     fs::write(other.directory.path().join("data-keys.rewrap"), left).unwrap();
     let theirs = other.open();

@@ -64,7 +64,7 @@ async fn keys_are_carried_to_nats_and_back_as_they_are() {
     opens(&shared.vault(), &old, &sealed).await;
     let slots = fs::read(old.path("data-keys")).unwrap();
     let first = world.message(1).await.unwrap().payload;
-    assert!(slots.windows(72).any(|wrapped| wrapped == &first[44..116]), "the same bytes");
+    assert!(slots.windows(140).any(|wrapped| wrapped == &first[44..184]), "the same bytes");
 
     // What has come since is added, and what was erased since is erased.
     let again = copy_keys(back, there, old.rng(), |_, _| {}).await.unwrap();

@@ -10,7 +10,7 @@ const BOB: UserKey = UserKey::new([2; 16]);
 
 /// Returns the wrapped key in a message.
 async fn wrapped(world: &World, sequence: u64) -> Vec<u8> {
-    world.message(sequence).await.unwrap().payload[44..116].to_vec()
+    world.message(sequence).await.unwrap().payload[44..184].to_vec()
 }
 
 #[tokio::test]

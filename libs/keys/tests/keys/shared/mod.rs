@@ -4,6 +4,7 @@ mod away;
 mod copy;
 mod directory;
 mod erasing;
+mod exchange;
 mod replicas;
 mod rotation;
 mod verify;
@@ -85,7 +86,7 @@ impl World {
 pub(crate) fn marker(key: &[u8]) -> Vec<u8> {
     let mut bytes = key.to_vec();
     bytes[0] = 0xC3;
-    bytes[44..120].fill(0);
+    bytes[44..188].fill(0);
     bytes
 }
 

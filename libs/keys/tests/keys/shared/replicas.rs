@@ -108,10 +108,10 @@ async fn what_others_wrote_is_refused_and_its_subject_named() {
     unwiped[0] = 0xC3;
     // Whole, but with another's key.
     let mut mixed = alices.clone();
-    mixed[44..116].copy_from_slice(&bobs[44..116]);
-    let checksum = crc32c::crc32c(&mixed[4..116]).to_le_bytes();
-    mixed[116..120].copy_from_slice(&checksum);
-    for hostile in [vec![], b"{}".to_vec(), vec![0; 128], vec![0; 4_096], flipped, unwiped, mixed] {
+    mixed[44..184].copy_from_slice(&bobs[44..184]);
+    let checksum = crc32c::crc32c(&mixed[4..184]).to_le_bytes();
+    mixed[184..188].copy_from_slice(&checksum);
+    for hostile in [vec![], b"{}".to_vec(), vec![0; 256], vec![0; 4_096], flipped, unwiped, mixed] {
         world.put(ALICE, hostile).await;
         let vault = world.replica().await.vault();
         let error = vault.unseal(acme, ALICE, FIELD, &sealed).await.unwrap_err();

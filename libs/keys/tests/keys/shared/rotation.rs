@@ -73,7 +73,7 @@ async fn replicas_go_on_while_one_rotates_and_nothing_of_the_old_wrapping_is_lef
     let sealed = some(&one.vault(), &acme, 0..20).await;
     let mut old = Vec::new();
     for sequence in 1..=20 {
-        old.push(world.message(sequence).await.unwrap().payload[44..116].to_vec());
+        old.push(world.message(sequence).await.unwrap().payload[44..184].to_vec());
     }
     let rotation = one.rotation();
     assert_eq!(rotation.begin_kek_rotation().await.unwrap(), 2);
@@ -264,8 +264,8 @@ async fn another_key_for_the_same_user_is_named_and_not_removed() {
     // Erased, and then a key again, as no replica of ours writes it.
     let mut swapped = world.message(2).await.unwrap().payload.to_vec();
     swapped[8..44].copy_from_slice(&first[8..44]);
-    let checksum = crc32c::crc32c(&swapped[4..116]).to_le_bytes();
-    swapped[116..120].copy_from_slice(&checksum);
+    let checksum = crc32c::crc32c(&swapped[4..184]).to_le_bytes();
+    swapped[184..188].copy_from_slice(&checksum);
     world.put(user(0), swapped).await;
     let rotation = keys.rotation();
     rotation.begin_kek_rotation().await.unwrap();
