@@ -16,6 +16,7 @@ const FILES: &[&str] = &[
     "countersign/event/v1/authenticators.proto",
     "countersign/event/v1/challenges.proto",
     "countersign/event/v1/deliveries.proto",
+    "countersign/event/v1/keyring.proto",
     "countersign/event/v1/sealed.proto",
     "countersign/event/v1/sign_ins.proto",
     "countersign/event/v1/tenant.proto",

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use countersign_eventsourcing::{Decider as _, DecodeError, EventCodec as _};
 
 use crate::{
-    approval::Approval, delivery::Delivery, tenant::Tenant,
+    approval::Approval, delivery::Delivery, keyring::Keyring, tenant::Tenant,
     user_authenticators::UserAuthenticators, user_challenges::UserChallenges,
     user_sign_ins::UserSignIns,
 };
@@ -29,6 +29,7 @@ pub const AGGREGATES: &[Aggregate] = &[
     Aggregate { category: UserSignIns::CATEGORY, event_types: UserSignIns::EVENT_TYPES },
     Aggregate { category: Delivery::CATEGORY, event_types: Delivery::EVENT_TYPES },
     Aggregate { category: Approval::CATEGORY, event_types: Approval::EVENT_TYPES },
+    Aggregate { category: Keyring::CATEGORY, event_types: Keyring::EVENT_TYPES },
 ];
 
 /// Says whether a stored event of a stream of `category` can be read by this release.
@@ -52,6 +53,7 @@ pub fn check(
         UserSignIns::CATEGORY => UserSignIns::decode(event_type, schema_version, payload).map(drop),
         Delivery::CATEGORY => Delivery::decode(event_type, schema_version, payload).map(drop),
         Approval::CATEGORY => Approval::decode(event_type, schema_version, payload).map(drop),
+        Keyring::CATEGORY => Keyring::decode(event_type, schema_version, payload).map(drop),
         _ => Err(DecodeError::UnknownType { event_type: event_type.to_owned(), schema_version }),
     }
 }

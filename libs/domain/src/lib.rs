@@ -1,4 +1,5 @@
-//! The aggregates: what may happen to a user's authenticators, challenges and sign-ins, to tenants and to deliveries.
+//! The aggregates: what may happen to a user's authenticators, challenges and sign-ins, to tenants, to deliveries and to
+//! the installation's own keys.
 //!
 //! Floor 2, and pure: no clock, no randomness, no I/O. Each aggregate is a folder: `mod.rs` draws the state machine and
 //! dispatches, `event.rs` says what can happen, `state.rs` folds it, one file per command decides, and `convert.rs`
@@ -7,6 +8,7 @@
 pub mod approval;
 pub mod catalog;
 pub mod delivery;
+pub mod keyring;
 pub mod policy;
 pub mod tenant;
 pub mod throttle;

@@ -8,6 +8,7 @@ use countersign_core::{
 use countersign_domain::{
     approval::Approval,
     delivery::Delivery,
+    keyring::Keyring,
     tenant::Tenant,
     user_authenticators::{self, UserAuthenticators},
     user_challenges::UserChallenges,
@@ -61,6 +62,8 @@ pub struct Foundation {
     pub deliveries: Executor<Delivery>,
     /// Requests for approval.
     pub approvals: Executor<Approval>,
+    /// The installation's own keys.
+    pub keyrings: Executor<Keyring>,
 }
 
 impl fmt::Debug for Foundation {
@@ -95,6 +98,7 @@ impl Foundation {
             sign_ins: executor(&log, &snapshots, CACHED_TENANTS),
             deliveries: executor(&log, &snapshots, CACHED_TENANTS),
             approvals: executor(&log, &snapshots, CACHED_TENANTS),
+            keyrings: executor(&log, &snapshots, CACHED_TENANTS),
             log,
             vault,
             clock,
@@ -169,6 +173,12 @@ pub fn user_not_erased(authenticators: &user_authenticators::State) -> Result<()
 #[must_use]
 pub fn tenant_stream(tenant: &TenantId) -> StreamId {
     stream::<Tenant>(tenant, Tenant::STREAM_KEY)
+}
+
+/// Names the stream of the installation's own keys.
+#[must_use]
+pub fn keyring_stream() -> StreamId {
+    stream::<Keyring>(&TenantId::platform(), Keyring::STREAM_KEY)
 }
 
 /// Names the stream of a request for approval.

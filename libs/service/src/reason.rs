@@ -68,7 +68,7 @@ reasons! {
     /// The request was not answered in time; it may or may not have been carried out.
     DeadlineExceeded = "DEADLINE_EXCEEDED", DeadlineExceeded, "Repeat with the same `request_id`: it is carried out once.";
     /// The event log cannot be reached; nothing was changed.
-    LogUnavailable = "LOG_UNAVAILABLE", Unavailable, "Repeat with the same `request_id` after the delay in `RetryInfo`.";
+    LogUnavailable = "LOG_UNAVAILABLE", Unavailable, "Repeat with the same `request_id` after the delay in `RetryInfo`; metadata `keys` is `changed` where the installation's keys were changed before it went away.";
     /// The store of data keys cannot be reached; nothing was changed.
     KeysUnavailable = "KEYS_UNAVAILABLE", Unavailable, "Repeat with the same `request_id` after the delay in `RetryInfo`.";
     /// The service that the RPC belongs to cannot be reached from the process that was called, or does not answer in time;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::LazyLock};
 
 use countersign_domain::{
-    approval::Approval, delivery::Delivery, tenant::Tenant,
+    approval::Approval, delivery::Delivery, keyring::Keyring, tenant::Tenant,
     user_authenticators::UserAuthenticators, user_challenges::UserChallenges,
     user_sign_ins::UserSignIns,
 };
@@ -30,6 +30,7 @@ pub fn event_types() -> Vec<(&'static str, u32)> {
         Tenant::EVENT_TYPES,
         Delivery::EVENT_TYPES,
         Approval::EVENT_TYPES,
+        Keyring::EVENT_TYPES,
     ]
     .concat()
 }

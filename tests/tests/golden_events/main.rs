@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test says so by panicking")]
 
 mod folding;
+mod keyring;
 mod samples;
 mod tenants;
 
@@ -19,7 +20,7 @@ use std::{
 
 use bytes::Bytes;
 use countersign_domain::{
-    approval::Approval, catalog::AGGREGATES, delivery::Delivery, tenant::Tenant,
+    approval::Approval, catalog::AGGREGATES, delivery::Delivery, keyring::Keyring, tenant::Tenant,
     user_authenticators::UserAuthenticators, user_challenges::UserChallenges,
     user_sign_ins::UserSignIns,
 };
@@ -125,6 +126,7 @@ fn rewrite(event_type: &str, version: u32, payload: &Bytes) -> Result<EncodedEve
         UserSignIns::CATEGORY => by::<UserSignIns>,
         Delivery::CATEGORY => by::<Delivery>,
         Approval::CATEGORY => by::<Approval>,
+        Keyring::CATEGORY => by::<Keyring>,
         _ => panic!("say here who reads the events of {category}"),
     };
     by(event_type, version, payload)

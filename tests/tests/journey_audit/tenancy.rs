@@ -22,7 +22,7 @@ use tonic::Status;
 use tonic_types::StatusExt as _;
 
 /// RPCs that ask for no tenant in particular.
-const OF_THE_PLATFORM: [&str; 9] = [
+const OF_THE_PLATFORM: [&str; 10] = [
     "CreateTenant",
     "ListTenants",
     "GetStatus",
@@ -32,6 +32,7 @@ const OF_THE_PLATFORM: [&str; 9] = [
     "RetireKeyVersions",
     "RewrapKeyring",
     "RotateAssertionKey",
+    "BeginSecretRotation",
 ];
 
 /// Fields that name what one tenant has; all others get the same value in every request.

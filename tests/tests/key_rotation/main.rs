@@ -14,6 +14,7 @@ mod providers;
 mod replicas;
 mod serving;
 mod statements;
+mod told;
 
 use std::time::{Duration, Instant};
 

@@ -15,7 +15,11 @@ use countersign_tests::{
 };
 use std::sync::Arc;
 
-use crate::{begin, keyring, retire, until};
+use crate::{
+    begin, keyring, retire,
+    told::{told, until_told},
+    until,
+};
 
 const CHALLENGERS: [(ServiceName, usize); 2] =
     [(ServiceName::Challenge, 0), (ServiceName::Challenge, 1)];
@@ -107,6 +111,12 @@ async fn replicas_follow_a_rotation_in_the_directory_of_keys_without_a_start() {
     assert!(printed.contains(&kid) && printed.contains("EdDSA"), "{printed}");
     everywhere(&cluster, |seen| seen.assertion_keys.len() == 2 && seen.assertion_keys[1].signs)
         .await;
+
+    // Many saw each change, and the log tells of each once.
+    let first = ["KeyVersionAdded", "AssertionKeyPublished"];
+    let steps = ["KeyVersionAdded", "KeyVersionsRetired", "AssertionKeyPublished"];
+    until_told(&operator, &[&first[..], &steps[..]].concat()).await;
+    assert_eq!(told(&operator).await.len(), 5);
     let found = said(cluster.operate(["doctor"])).await;
     assert!(!found.contains("damage"), "{found}");
 }

@@ -77,6 +77,7 @@ pub const ROWS: &[(&str, &[Role])] = &[
     ("/countersign.keys.v1.KeyService/RetireKeyVersions", RUNS),
     ("/countersign.keys.v1.KeyService/RewrapKeyring", RUNS),
     ("/countersign.keys.v1.KeyService/RotateAssertionKey", RUNS),
+    ("/countersign.keys.v1.KeyService/BeginSecretRotation", RUNS),
     ("/countersign.notification.v1.NotificationService/GetDelivery", AUDITS),
     ("/countersign.notification.v1.NotificationService/ListDeliveries", AUDITS),
     ("/countersign.policy.v1.PolicyService/EvaluateSignIn", VERIFIES),

@@ -69,6 +69,7 @@ pub const METHODS: &[(&str, Effect)] = &[
     ("/countersign.keys.v1.KeyService/RetireKeyVersions", Mutation),
     ("/countersign.keys.v1.KeyService/RewrapKeyring", Mutation),
     ("/countersign.keys.v1.KeyService/RotateAssertionKey", Mutation),
+    ("/countersign.keys.v1.KeyService/BeginSecretRotation", Mutation),
     ("/countersign.notification.v1.NotificationService/GetDelivery", Read),
     ("/countersign.notification.v1.NotificationService/ListDeliveries", Read),
     ("/countersign.policy.v1.PolicyService/EvaluateSignIn", Mutation),

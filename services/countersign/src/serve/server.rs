@@ -30,7 +30,11 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
 
-use super::{Keyring, ServiceName, keyring::KeyApi, status::StatusApi};
+use super::{
+    Keyring, ServiceName,
+    keyring::{Chronicle, KeyApi},
+    status::StatusApi,
+};
 
 /// How long calls under way may take when the server stops.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -138,7 +142,9 @@ impl Server {
             log: Arc::clone(&foundation.log),
         };
         parts.keyring.look_after(&lifecycle);
-        let keys = KeyApi { foundation: Arc::clone(foundation), keyring: parts.keyring };
+        let chronicle = Arc::new(Chronicle::new(Arc::clone(foundation), parts.keyring.clone()));
+        chronicle.keep(&lifecycle);
+        let keys = KeyApi { foundation: Arc::clone(foundation), keyring: parts.keyring, chronicle };
         let known = ServiceName::ALL.map(|service| KnownService {
             name: service.as_str(),
             grpc_services: service.grpc_services(),

@@ -39,6 +39,17 @@ enum Command {
     /// Show and rotate the keys that sign statements
     #[command(subcommand)]
     Assertion(AssertionCommand),
+    /// Seal every user's secrets anew
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum SecretsCommand {
+    /// Have the servers seal every user's secrets anew, each under a fresh key of the user, and destroy the keys from before
+    ///
+    /// There is no --offline: users' secrets are in the log, so this takes servers that have it. `status` says how far it has come.
+    Rotate,
 }
 
 #[derive(Debug, Subcommand)]
@@ -151,6 +162,10 @@ pub(crate) async fn run(
             let keys = open(place, global, world).await?;
             let keyring = keys.rotate_assertion_key(algorithm.into(), overlap).await?;
             printed::assertion_keys(&keyring, screen)
+        }
+        Command::Secrets(SecretsCommand::Rotate) => {
+            let keyring = Keys::online(global).await?.rotate_secrets().await?;
+            show(&keyring, screen)
         }
     }
 }

@@ -4,8 +4,9 @@ use std::{error::Error, time::Duration};
 
 use countersign_keys::{AssertionAlgorithm, KeyProviderChoice};
 use countersign_proto::keys::{
-    BeginKeyRotationRequest, GetKeyringRequest, Keyring, RetireKeyVersionsRequest,
-    RewrapKeyringRequest, RotateAssertionKeyRequest, key_service_client::KeyServiceClient,
+    BeginKeyRotationRequest, BeginSecretRotationRequest, GetKeyringRequest, Keyring,
+    RetireKeyVersionsRequest, RewrapKeyringRequest, RotateAssertionKeyRequest,
+    key_service_client::KeyServiceClient,
 };
 
 use super::on_the_wire;
@@ -19,6 +20,7 @@ const ROTATING: &str = "rotating the key-encryption key";
 const RETIRING: &str = "retiring versions of the key-encryption key";
 const REWRAPPING: &str = "wrapping the ring anew";
 const SIGNING: &str = "rotating the signing key";
+const SEALING: &str = "sealing users' secrets anew";
 
 /// The keys at a server or here.
 pub(super) enum Keys {
@@ -156,5 +158,16 @@ impl Keys {
                 Ok(keys.keyring.shown())
             }
         }
+    }
+
+    /// Begins to seal every user's secrets anew, at a server.
+    pub(super) async fn rotate_secrets(self) -> Result<Keyring, Failure> {
+        let Self::Online(mut client) = self else {
+            return Err(Failure::Usage("users' secrets are sealed anew by servers".to_owned()));
+        };
+        let request = BeginSecretRotationRequest { request_id: fresh_request_id() };
+        let answer = client.begin_secret_rotation(request).await;
+        let answer = answer.map_err(Failure::refused(SEALING))?;
+        Ok(answer.into_inner().keyring.unwrap_or_default())
     }
 }

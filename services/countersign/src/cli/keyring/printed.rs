@@ -1,7 +1,7 @@
 //! The keys as people read them, each state with what comes next.
 
 use countersign_keys::ProviderKind;
-use countersign_proto::keys::{AssertionAlgorithm, AssertionKey, Keyring};
+use countersign_proto::keys::{AssertionAlgorithm, AssertionKey, Keyring, SecretRotation};
 
 use super::super::{
     Failure, Screen,
@@ -11,7 +11,7 @@ use super::super::{
 
 const ASSERTION_KEY: &str = "countersign.keys.v1.AssertionKey";
 
-/// Prints the ring, what comes next, and the signing keys.
+/// Prints the ring, what comes next, the rotation of users' secrets, and the signing keys.
 pub(super) fn keyring(keyring: &Keyring, screen: &mut Screen) -> Result<(), Failure> {
     let versions: Vec<_> = keyring.versions.iter().map(ToString::to_string).collect();
     let sharing = if keyring.shared { ", shared by replicas" } else { "" };
@@ -23,6 +23,9 @@ pub(super) fn keyring(keyring: &Keyring, screen: &mut Screen) -> Result<(), Fail
     ))?;
     if let Some(next) = next(keyring) {
         screen.line(next)?;
+    }
+    if let Some(rotation) = &keyring.secret_rotation {
+        screen.line(secrets(rotation))?;
     }
     assertion_keys(keyring, screen)
 }
@@ -52,6 +55,27 @@ fn next(keyring: &Keyring) -> Option<String> {
              {LITERAL}countersign keyring run{LITERAL:#}"
         ),
     })
+}
+
+/// Says how far sealing users' secrets anew has come.
+fn secrets(rotation: &SecretRotation) -> String {
+    let SecretRotation { rotation: number, users_done, users_total, .. } = rotation;
+    let (begun, completed) = (
+        to_the_second(rotation.begun_at.as_ref()),
+        rotation.completed_at.as_ref().map(|at| to_the_second(Some(at))),
+    );
+    match completed {
+        Some(completed) => format!(
+            "{HEADING}users' secrets{HEADING:#} were sealed anew (rotation {number}, {users_done} users) at {completed}"
+        ),
+        None if *users_total == 0 => format!(
+            "{HEADING}users' secrets{HEADING:#} {ALERT}are being sealed anew{ALERT:#} (rotation {number}, begun at {begun})"
+        ),
+        None => format!(
+            "{HEADING}users' secrets{HEADING:#} {ALERT}are being sealed anew{ALERT:#} (rotation {number}, begun at {begun}): \
+             {users_done} of {users_total} users"
+        ),
+    }
 }
 
 /// Prints the signing keys, or each as a line of JSON.
@@ -141,6 +165,24 @@ mod tests {
         assert!(said(&shared).contains("keyring retire --offline"), "{}", said(&shared));
         let one = Keyring { versions: vec![2], ..two_versions() };
         assert!(!said(&one).contains("keyring"), "{}", said(&one));
+    }
+
+    #[test]
+    fn a_rotation_of_secrets_says_how_far_it_has_come() {
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let rotation = SecretRotation { rotation: 3, begun_at: at(60), ..Default::default() };
+        let said = |rotation: SecretRotation| {
+            said(&Keyring { secret_rotation: Some(rotation), ..Keyring::default() })
+        };
+        let begun = said(rotation);
+        assert!(begun.contains("being sealed anew (rotation 3, begun at 1970-01-01"), "{begun}");
+        let counted = SecretRotation { users_done: 2, users_total: 5, ..rotation };
+        let counted = said(counted);
+        assert!(counted.contains(": 2 of 5 users"), "{counted}");
+        let completed =
+            SecretRotation { users_done: 5, users_total: 5, completed_at: at(99), ..rotation };
+        let completed = said(completed);
+        assert!(completed.contains("were sealed anew (rotation 3, 5 users) at"), "{completed}");
     }
 
     #[test]

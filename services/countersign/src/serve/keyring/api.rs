@@ -2,7 +2,9 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use countersign_core::{FieldProblem, RequestId};
+use countersign_core::FieldProblem;
+use countersign_domain::keyring::{Command, Event, State};
+use countersign_eventsourcing::Request;
 use countersign_keys::AssertionAlgorithm;
 use countersign_proto::keys::{
     self as wire,
@@ -10,10 +12,17 @@ use countersign_proto::keys::{
 };
 use countersign_service::{
     ApiError, Foundation, Scope,
-    fields::{optional, positive_duration, text},
+    fields::{positive_duration, text},
+    keyring_stream,
 };
+use prost::Message;
 
-use super::{Keyring, KeyringError};
+use super::{
+    Chronicle, Keyring, KeyringError,
+    chronicle::{Asked, Done},
+    refusal::rejected,
+    shown::secret_rotation,
+};
 
 /// Greatest size of a request in bytes.
 const MAX_REQUEST_BYTES: usize = 64 * 1024;
@@ -25,6 +34,7 @@ const LONGEST_OVERLAP: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 pub(in crate::serve) struct KeyApi {
     pub(in crate::serve) foundation: Arc<Foundation>,
     pub(in crate::serve) keyring: Keyring,
+    pub(in crate::serve) chronicle: Arc<Chronicle>,
 }
 
 impl fmt::Debug for KeyApi {
@@ -38,31 +48,54 @@ impl KeyApi {
         KeyServiceServer::new(self).max_decoding_message_size(MAX_REQUEST_BYTES)
     }
 
-    /// Notes in the log who asks for what, before anything is done.
+    /// Makes the request of what is asked for, and notes in the server's log who asks for what, before anything is done.
+    fn request(
+        &self,
+        scope: &Scope,
+        request_id: &str,
+        content: &impl Message,
+    ) -> Result<Request, ApiError> {
+        let request = scope.command(&self.foundation, &keyring_stream(), request_id, content)?;
+        let (method, requester) = (scope.method, &*scope.caller.requester);
+        tracing::info!(method, requester, request_id, "keys are being administered");
+        Ok(request)
+    }
+
+    /// Makes what is asked for of keys that are changed here.
     ///
     /// # Errors
     /// Says what is wrong with `request_id`, or that these keys are not rotated here.
-    fn admit(&self, scope: &Scope, request_id: &str) -> Result<(), ApiError> {
-        optional("request_id", request_id, RequestId::parse)?;
+    fn asked(
+        &self,
+        scope: &Scope,
+        request_id: &str,
+        content: &impl Message,
+    ) -> Result<Asked, ApiError> {
+        let request = self.request(scope, request_id, content)?;
         if self.keyring.is_shared() {
             return Err(KeyringError::Shared.into());
         }
-        let (method, requester) = (scope.method, &*scope.caller.requester);
-        tracing::info!(method, requester, request_id, "keys are being administered");
-        Ok(())
+        let is_guarded = !request_id.is_empty();
+        Ok(Asked { request, method: scope.method, is_guarded, rewraps_ring: false })
     }
 
-    fn keyring(&self) -> Option<wire::Keyring> {
-        Some(self.keyring.shown())
+    /// Returns the keys as they are, with what the log tells of them.
+    async fn shown(&self) -> Result<Option<wire::Keyring>, ApiError> {
+        let told = self.foundation.keyrings.load(&keyring_stream()).await?;
+        Ok(Some(self.shown_with(&told.state)))
     }
 
-    #[expect(clippy::unused_async, reason = "handlers have one form")]
+    fn shown_with(&self, told: &State) -> wire::Keyring {
+        let secret_rotation = told.secret_rotation().map(secret_rotation);
+        wire::Keyring { secret_rotation, ..self.keyring.shown() }
+    }
+
     async fn handle_get(
         &self,
         _: &Scope,
         _: wire::GetKeyringRequest,
     ) -> Result<wire::GetKeyringResponse, ApiError> {
-        Ok(wire::GetKeyringResponse { keyring: self.keyring() })
+        Ok(wire::GetKeyringResponse { keyring: self.shown().await? })
     }
 
     async fn handle_begin(
@@ -70,10 +103,12 @@ impl KeyApi {
         scope: &Scope,
         message: wire::BeginKeyRotationRequest,
     ) -> Result<wire::BeginKeyRotationResponse, ApiError> {
-        self.admit(scope, &message.request_id)?;
+        let mut asked = self.asked(scope, &message.request_id, &message)?;
         let newest = Some(message.newest_version).filter(|version| *version != 0);
-        self.keyring.begin(newest).await?;
-        Ok(wire::BeginKeyRotationResponse { keyring: self.keyring() })
+        asked.is_guarded |= newest.is_some();
+        let begin = async { Ok(self.keyring.begin(newest).await?) };
+        self.chronicle.carry_out(asked, begin).await?;
+        Ok(wire::BeginKeyRotationResponse { keyring: self.shown().await? })
     }
 
     async fn handle_retire(
@@ -81,9 +116,13 @@ impl KeyApi {
         scope: &Scope,
         message: wire::RetireKeyVersionsRequest,
     ) -> Result<wire::RetireKeyVersionsResponse, ApiError> {
-        self.admit(scope, &message.request_id)?;
-        let retired = self.keyring.retire().await.map_err(KeyringError::from)?;
-        Ok(wire::RetireKeyVersionsResponse { keyring: self.keyring(), retired })
+        let asked = self.asked(scope, &message.request_id, &message)?;
+        let retire = async { Ok(self.keyring.retire().await.map_err(KeyringError::from)?) };
+        let retired = match self.chronicle.carry_out(asked, retire).await? {
+            Done::Now(retired) => retired,
+            Done::Before(events) => events.into_iter().flat_map(retired).collect(),
+        };
+        Ok(wire::RetireKeyVersionsResponse { keyring: self.shown().await?, retired })
     }
 
     async fn handle_rewrap(
@@ -91,9 +130,11 @@ impl KeyApi {
         scope: &Scope,
         message: wire::RewrapKeyringRequest,
     ) -> Result<wire::RewrapKeyringResponse, ApiError> {
-        self.admit(scope, &message.request_id)?;
-        self.keyring.rewrap().await.map_err(KeyringError::from)?;
-        Ok(wire::RewrapKeyringResponse { keyring: self.keyring() })
+        let asked = self.asked(scope, &message.request_id, &message)?;
+        let asked = Asked { rewraps_ring: true, ..asked };
+        let rewrap = async { Ok(self.keyring.rewrap().await.map_err(KeyringError::from)?) };
+        self.chronicle.carry_out(asked, rewrap).await?;
+        Ok(wire::RewrapKeyringResponse { keyring: self.shown().await? })
     }
 
     async fn handle_rotate_assertion_key(
@@ -104,11 +145,32 @@ impl KeyApi {
         let algorithm = algorithm(message.algorithm())?;
         let overlap = overlap(message.overlap)?;
         let newest = text("newest_kid", &message.newest_kid, LONGEST_KID)?;
-        self.admit(scope, &message.request_id)?;
+        let mut asked = self.asked(scope, &message.request_id, &message)?;
         let newest = Some(newest.as_str()).filter(|kid| !kid.is_empty());
-        self.keyring.rotate_assertion_key(newest, algorithm, overlap).await?;
-        Ok(wire::RotateAssertionKeyResponse { keyring: self.keyring() })
+        asked.is_guarded |= newest.is_some();
+        let rotate =
+            async { Ok(self.keyring.rotate_assertion_key(newest, algorithm, overlap).await?) };
+        self.chronicle.carry_out(asked, rotate).await?;
+        Ok(wire::RotateAssertionKeyResponse { keyring: self.shown().await? })
     }
+
+    async fn handle_begin_secret_rotation(
+        &self,
+        scope: &Scope,
+        message: wire::BeginSecretRotationRequest,
+    ) -> Result<wire::BeginSecretRotationResponse, ApiError> {
+        let request = self.request(scope, &message.request_id, &message)?;
+        let command = Command::BeginSecretRotation { now: self.foundation.now() };
+        let begun = self.foundation.keyrings.execute(&keyring_stream(), &request, command).await;
+        let begun = begun.map_err(|error| ApiError::from_execute(error, rejected))?;
+        let keyring = Some(self.shown_with(&begun.folded.state));
+        Ok(wire::BeginSecretRotationResponse { keyring })
+    }
+}
+
+/// Returns the versions that an event takes out of the ring.
+fn retired(event: Event) -> Vec<u32> {
+    if let Event::KeyVersionsRetired(retired) = event { retired.versions } else { Vec::new() }
 }
 
 /// Longest id of a key in bytes: that of a thumbprint has 43 (RFC 7638).
@@ -150,6 +212,8 @@ countersign_service::rpcs! {
             = "RewrapKeyring" by handle_rewrap;
         rotate_assertion_key(wire::RotateAssertionKeyRequest) -> wire::RotateAssertionKeyResponse
             = "RotateAssertionKey" by handle_rotate_assertion_key;
+        begin_secret_rotation(wire::BeginSecretRotationRequest) -> wire::BeginSecretRotationResponse
+            = "BeginSecretRotation" by handle_begin_secret_rotation;
     }
 }
 

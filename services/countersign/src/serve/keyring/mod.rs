@@ -1,6 +1,8 @@
 //! The installation's own keys, as whoever runs it sees and rotates them.
 
 mod api;
+mod chronicle;
+mod observed;
 mod offline;
 mod refusal;
 mod rewrapping;
@@ -24,6 +26,7 @@ use tokio::sync::{Mutex, Notify};
 use super::assertion::VALID_FOR;
 
 pub(super) use api::KeyApi;
+pub(super) use chronicle::Chronicle;
 pub(crate) use offline::OfflineKeys;
 
 /// The installation's own keys. Cheap to clone.

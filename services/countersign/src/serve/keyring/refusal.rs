@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use countersign_domain::keyring::Rejection;
 use countersign_keys::{OpenError, ProviderError, RotationError};
 use countersign_service::{ApiError, Reason};
 
@@ -16,6 +17,15 @@ impl From<KeyringError> for ApiError {
             KeyringError::Changed => Self::new(Reason::KeyringChanged),
             KeyringError::Shared => Self::new(Reason::KeysShared),
             KeyringError::Rotation(error) => of_rotation(error),
+        }
+    }
+}
+
+/// Says why the log takes no such event.
+pub(super) fn rejected(rejection: Rejection) -> ApiError {
+    match rejection {
+        Rejection::SecretRotationUnderWay => {
+            ApiError::with_message(Reason::RotationRefused, rejection.to_string())
         }
     }
 }

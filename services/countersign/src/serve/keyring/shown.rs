@@ -1,14 +1,14 @@
 //! The keys as the API says them.
 
 use countersign_core::Timestamp;
-use countersign_domain::wire::timestamp_to_wire;
+use countersign_domain::{keyring::SecretRotation, wire::timestamp_to_wire};
 use countersign_keys::{AssertionAlgorithm, PublishedKey};
 use countersign_proto::keys as wire;
 
 use super::Keyring;
 
 impl Keyring {
-    /// Returns what may be known of the keys.
+    /// Returns what may be known of the keys without the log.
     pub(crate) fn shown(&self) -> wire::Keyring {
         let rotation = &self.inner.rotation;
         let published = self.inner.assertion_keys.published();
@@ -19,6 +19,7 @@ impl Keyring {
             wrapping_version: rotation.wrapping(),
             rewrapping: self.rewrapping(),
             assertion_keys: published.into_iter().map(assertion_key).collect(),
+            secret_rotation: None,
         }
     }
 
@@ -32,6 +33,17 @@ impl Keyring {
             total: progress.total,
             complete,
         })
+    }
+}
+
+/// Returns what the log tells of a rotation of users' secrets.
+pub(super) fn secret_rotation(rotation: &SecretRotation) -> wire::SecretRotation {
+    wire::SecretRotation {
+        rotation: rotation.rotation,
+        begun_at: Some(timestamp_to_wire(rotation.begun_at)),
+        users_done: rotation.users_done,
+        users_total: rotation.users_total,
+        completed_at: rotation.completed_at.map(timestamp_to_wire),
     }
 }
 
