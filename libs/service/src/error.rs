@@ -11,6 +11,9 @@ use crate::Reason;
 /// How long a caller should wait before it asks again, where nothing better is known.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// After how long whoever met with others at the same user may try again.
+const CONTENDED_RETRY_AFTER: Duration = Duration::from_millis(100);
+
 /// Why a request came to nothing. Only what is not named `source` reaches the caller.
 #[derive(Clone, Debug)]
 pub struct ApiError {
@@ -104,7 +107,7 @@ impl ApiError {
             ExecuteError::Rejected(rejection) => rejected(rejection),
             ExecuteError::RequestIdReused => Self::new(Reason::RequestIdReused),
             ExecuteError::Contended => {
-                Self::new(Reason::Contended).retry_after(Duration::from_millis(100))
+                Self::new(Reason::Contended).retry_after(CONTENDED_RETRY_AFTER)
             }
             ExecuteError::Unavailable(source) => {
                 Self::new(Reason::LogUnavailable).retry_after(RETRY_AFTER).caused_by(source)
@@ -139,6 +142,9 @@ impl From<VaultError> for ApiError {
                 Self::new(Reason::KeysUnavailable).retry_after(RETRY_AFTER).caused_by(error)
             }
             VaultError::Damaged(_) => Self::new(Reason::DataDamaged).caused_by(error),
+            VaultError::Superseded => {
+                Self::new(Reason::Contended).retry_after(CONTENDED_RETRY_AFTER).caused_by(error)
+            }
         }
     }
 }

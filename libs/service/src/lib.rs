@@ -26,6 +26,8 @@ pub mod request_line;
 mod rpcs;
 mod scope;
 pub mod seals;
+mod secrets;
+mod seldom;
 mod status;
 pub mod telemetry;
 pub mod transport;
@@ -35,11 +37,13 @@ mod world;
 pub use error::ApiError;
 pub use followers::{Board, FollowerReport};
 pub use foundation::{
-    Foundation, FoundationParts, User, approval_stream, tenant_stream, user_not_erased,
+    Foundation, FoundationParts, User, approval_stream, keyring_stream, tenant_stream,
+    user_not_erased,
 };
 pub use passed_over::{PassedEvent, PassedOver};
 pub use reason::Reason;
 pub use scope::{APPROVAL_METADATA, Scope};
+pub use secrets::open_record;
 pub use status::{to_last_status, to_status};
 pub use usable::usable;
 pub use world::{OsRandom, SystemClock};

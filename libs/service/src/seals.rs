@@ -3,7 +3,7 @@
 use countersign_domain::tenant;
 use countersign_factors::FactorSettings;
 
-/// What a factor keeps.
+/// What a factor keeps: sealed under the secrets key of the user, everything else under the data key.
 pub const RECORD: &str = "authenticator.record";
 /// The platform's own id of the user.
 pub const USER_ID: &str = "user.id";

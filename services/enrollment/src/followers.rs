@@ -6,7 +6,7 @@ use countersign_bus::Bus;
 use countersign_service::{Board, Foundation, lifecycle::Lifecycle};
 
 use crate::{
-    ApprovalDirectory, Directories, Erasures, TenantDirectory, TenantErasures,
+    ApprovalDirectory, Directories, Erasures, SecretRotations, TenantDirectory, TenantErasures,
     retention::keep_to_retention,
 };
 
@@ -39,6 +39,8 @@ impl Followers {
         board.run_reactor(lifecycle, bus, &self.erasures, Erasures::passed_over);
         board.run_reactor(lifecycle, bus, &self.tenant_erasures, TenantErasures::passed_over);
         let foundation = &self.foundation;
+        let rotations = SecretRotations::new(Arc::clone(foundation), lifecycle.stopping());
+        board.run_reactor(lifecycle, bus, &Arc::new(rotations), SecretRotations::passed_over);
         let Directories { tenants: directory, approvals } = &self.directories;
         let passed_over = ApprovalDirectory::passed_over;
         board.run_projection(lifecycle, foundation, Arc::clone(approvals), passed_over);

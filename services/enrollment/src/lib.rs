@@ -27,7 +27,7 @@ pub use admin::{
 pub use api::EnrollmentApi;
 pub use app::{TenantErasure, erase_tenant};
 pub use followers::Followers;
-pub use reactors::{Erasures, TenantErasures};
+pub use reactors::{Erasures, SecretRotations, TenantErasures};
 
 /// Greatest size of a request in bytes; every field of every request fits in a fraction of it.
 const MAX_REQUEST_BYTES: usize = 64 * 1024;

@@ -49,7 +49,7 @@ impl<R: Error + Send + Sync + 'static> From<ExecuteError<R>> for Trouble {
 impl From<VaultError> for Trouble {
     fn from(error: VaultError) -> Self {
         match error {
-            VaultError::Unavailable(_) => Self::passing(error),
+            VaultError::Unavailable(_) | VaultError::Superseded => Self::passing(error),
             VaultError::Erased | VaultError::Damaged(_) => Self::lasting(error),
         }
     }

@@ -6,6 +6,7 @@ use countersign_crypto::Sealed;
 use countersign_domain::{
     approval::Approval,
     delivery::{self, Delivery, DeliveryFailed, DeliveryRequested, DeliverySent},
+    keyring::Keyring,
     policy::{Decision, TracedRule, Usable},
     tenant::Tenant,
     throttle::Closure,
@@ -13,8 +14,8 @@ use countersign_domain::{
         self, AbandonReason, AuthenticatorReinstated, AuthenticatorRemoved, AuthenticatorRenamed,
         AuthenticatorSuspended, DefaultAuthenticatorSet, EnrollmentAbandoned,
         EnrollmentAttemptFailed, EnrollmentConfirmed, EnrollmentStarted, Pass, Placement,
-        RecoveryCodesIssued, SelfServiceTokenIssued, TemporaryAccessPassIssued, UserAuthenticators,
-        UserErased, UserPlaced,
+        RecoveryCodesIssued, SecretsResealed, SelfServiceTokenIssued, TemporaryAccessPassIssued,
+        UserAuthenticators, UserErased, UserPlaced,
     },
     user_challenges::{
         self, Allowed, AttemptFailed, AttemptFailure, AuthenticatorThrottled, ChallengeCanceled,
@@ -28,7 +29,10 @@ use countersign_proto::event::AttemptFailedV1;
 use prost::Message as _;
 use uuid::Uuid;
 
-use crate::tenants::{approvals, confined_key, factor_settings, organisation_id, tenant};
+use crate::{
+    keyring::keyring,
+    tenants::{approvals, confined_key, factor_settings, organisation_id, tenant},
+};
 
 /// A stored event.
 pub(crate) struct Sample {
@@ -67,6 +71,7 @@ pub(crate) fn samples() -> Vec<Sample> {
     samples.extend(sign_ins().iter().map(today::<UserSignIns>));
     samples.extend(deliveries().iter().map(today::<Delivery>));
     samples.extend(approvals().iter().map(today::<Approval>));
+    samples.extend(keyring().iter().map(today::<Keyring>));
     samples
 }
 
@@ -90,6 +95,7 @@ fn authenticators() -> Vec<user_authenticators::Event> {
     use user_authenticators::Event as E;
     let authenticator_id = AUTHENTICATOR;
     let parameters = [("digits", "6"), ("period_seconds", "30")];
+    let key_id = "acme.000102030405060708090a0b0c0d0e0f.3".into();
     vec![
         E::EnrollmentStarted(EnrollmentStarted {
             authenticator_id,
@@ -153,6 +159,12 @@ fn authenticators() -> Vec<user_authenticators::Event> {
             },
             user_id: sealed(8),
             issued_at: at(4),
+        }),
+        E::SecretsResealed(SecretsResealed {
+            rotation: 2,
+            generation: 3,
+            records: vec![(authenticator_id, Sealed { key_id, ..sealed(4) })],
+            resealed_at: at(6),
         }),
         E::UserErased(UserErased { erased_at: at(5), reason: "asked to".to_owned() }),
     ]

@@ -8,6 +8,7 @@
     reason = "a failed test says so by panicking"
 )]
 
+mod floods;
 mod overload;
 mod rates;
 mod raw;

@@ -208,6 +208,7 @@ impl Ledger {
             | Event::TemporaryAccessPassIssued(_)
             | Event::UserPlaced(_)
             | Event::SelfServiceTokenIssued(_)
+            | Event::SecretsResealed(_)
             | Event::UserErased(_) => {}
         }
         Ok(())

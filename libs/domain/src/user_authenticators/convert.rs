@@ -1,20 +1,22 @@
 //! Translation of events between domain words and the stored schema.
 
-use countersign_core::{OrganisationId, TokenId};
+use countersign_core::{AuthenticatorId, OrganisationId, TokenId};
+use countersign_crypto::Sealed;
 use countersign_proto::event as wire;
 
 use super::{
     AbandonReason, AuthenticatorReinstated, AuthenticatorRemoved, AuthenticatorRenamed,
     AuthenticatorSuspended, DefaultAuthenticatorSet, EnrollmentAbandoned, EnrollmentAttemptFailed,
     EnrollmentConfirmed, EnrollmentStarted, Event, Pass, Placement, RecoveryCodesIssued,
-    SelfServiceTokenIssued, TemporaryAccessPassIssued, UserAuthenticators, UserErased, UserPlaced,
+    SecretsResealed, SelfServiceTokenIssued, TemporaryAccessPassIssued, UserAuthenticators,
+    UserErased, UserPlaced,
 };
 use crate::wire::{
     BadPayload, authenticator_id, event_codec, required_sealed, required_timestamp, sealed_to_wire,
     timestamp_to_wire,
 };
 
-event_codec!(UserAuthenticators, state version 5, {
+event_codec!(UserAuthenticators, state version 6, {
     EnrollmentStarted v 1,
     EnrollmentConfirmed v 1,
     EnrollmentAttemptFailed v 1,
@@ -29,6 +31,7 @@ event_codec!(UserAuthenticators, state version 5, {
     SelfServiceTokenIssued v 1,
     UserErased v 1,
     TemporaryAccessPassIssued v 1,
+    SecretsResealed v 1,
 });
 
 impl From<&EnrollmentStarted> for wire::EnrollmentStarted {
@@ -327,6 +330,42 @@ impl TryFrom<wire::SelfServiceTokenIssued> for SelfServiceTokenIssued {
             token_id: TokenId::parse(&event.token_id).map_err(|_| BadPayload::field("token_id"))?,
             issued_at: required_timestamp(event.issued_at.as_ref(), "issued_at")?,
             expires_at: required_timestamp(event.expires_at.as_ref(), "expires_at")?,
+        })
+    }
+}
+
+impl From<&SecretsResealed> for wire::SecretsResealed {
+    fn from(event: &SecretsResealed) -> Self {
+        let record = |(id, record): &(AuthenticatorId, Sealed)| wire::ResealedRecord {
+            authenticator_id: id.to_string(),
+            record: Some(sealed_to_wire(record)),
+        };
+        Self {
+            rotation: event.rotation,
+            generation: event.generation,
+            records: event.records.iter().map(record).collect(),
+            resealed_at: Some(timestamp_to_wire(event.resealed_at)),
+        }
+    }
+}
+
+impl TryFrom<wire::SecretsResealed> for SecretsResealed {
+    type Error = BadPayload;
+
+    fn try_from(event: wire::SecretsResealed) -> Result<Self, BadPayload> {
+        let record = |resealed: wire::ResealedRecord| {
+            let id = authenticator_id(&resealed.authenticator_id, "records")?;
+            Ok((id, required_sealed(resealed.record, "records")?))
+        };
+        // The first key of a user is 1, and there is one before this.
+        if event.generation < 2 {
+            return Err(BadPayload::field("generation"));
+        }
+        Ok(Self {
+            rotation: event.rotation,
+            generation: event.generation,
+            records: event.records.into_iter().map(record).collect::<Result<_, _>>()?,
+            resealed_at: required_timestamp(event.resealed_at.as_ref(), "resealed_at")?,
         })
     }
 }

@@ -37,6 +37,8 @@ pub enum Event {
     UserPlaced(UserPlaced),
     /// See [`SelfServiceTokenIssued`].
     SelfServiceTokenIssued(SelfServiceTokenIssued),
+    /// See [`SecretsResealed`].
+    SecretsResealed(SecretsResealed),
     /// See [`UserErased`].
     UserErased(UserErased),
 }
@@ -199,6 +201,19 @@ pub struct SelfServiceTokenIssued {
     pub issued_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+}
+
+/// The user's secrets were sealed anew under a fresh key; the key before it is destroyed after this.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SecretsResealed {
+    /// Which rotation of the installation's secrets it was done for.
+    pub rotation: u32,
+    /// Which secrets key of the user they are under from now on.
+    pub generation: u32,
+    /// What each factor keeps, by authenticator: all that the user has.
+    pub records: Vec<(AuthenticatorId, Sealed)>,
+    /// When.
+    pub resealed_at: Timestamp,
 }
 
 /// The user was erased: their data key is destroyed. Nothing follows.

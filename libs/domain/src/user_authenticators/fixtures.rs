@@ -24,7 +24,12 @@ pub(super) fn at(seconds: i64) -> Timestamp {
 }
 
 pub(super) fn sealed(n: u8) -> Sealed {
-    Sealed { key_id: "acme.00".into(), ciphertext: vec![n; 3] }
+    sealed_under(1, n)
+}
+
+/// Seals under one of the user's secrets keys.
+pub(super) fn sealed_under(generation: u32, n: u8) -> Sealed {
+    Sealed { key_id: format!("acme.00.{generation}").into(), ciphertext: vec![n; 3] }
 }
 
 pub(super) fn start_enrollment(n: u8) -> StartEnrollment {

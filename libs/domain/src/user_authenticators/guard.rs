@@ -44,6 +44,7 @@ impl Guard {
             | Event::AuthenticatorReinstated(_)
             | Event::RecoveryCodesIssued(_)
             | Event::TemporaryAccessPassIssued(_)
+            | Event::SecretsResealed(_)
             | Event::SelfServiceTokenIssued(_) => None,
         }
     }

@@ -25,6 +25,7 @@ pub struct IssueRecoveryCodes {
 
 impl IssueRecoveryCodes {
     pub(super) fn decide(self, state: &State) -> Result<Vec<Event>, Rejection> {
+        state.takes(&self.record)?;
         let (authenticator_id, generation) =
             state.next_generation(RECOVERY_CODE_KIND, self.new_authenticator_id)?;
         Ok(vec![Event::RecoveryCodesIssued(RecoveryCodesIssued {

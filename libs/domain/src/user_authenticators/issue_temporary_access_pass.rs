@@ -41,6 +41,7 @@ pub struct IssueTemporaryAccessPass {
 
 impl IssueTemporaryAccessPass {
     pub(super) fn decide(self, state: &State) -> Result<Vec<Event>, Rejection> {
+        state.takes(&self.record)?;
         let (authenticator_id, generation) =
             state.next_generation(TEMPORARY_ACCESS_PASS_KIND, self.new_authenticator_id)?;
         Ok(vec![Event::TemporaryAccessPassIssued(TemporaryAccessPassIssued {

@@ -21,6 +21,7 @@ mod issue_recovery_codes;
 mod issue_temporary_access_pass;
 mod life;
 mod place_user;
+mod reseal_secrets;
 mod start_enrollment;
 mod state;
 
@@ -33,8 +34,8 @@ pub use erase_user::EraseUser;
 pub use event::{
     AbandonReason, AuthenticatorReinstated, AuthenticatorRemoved, AuthenticatorRenamed,
     AuthenticatorSuspended, DefaultAuthenticatorSet, EnrollmentAbandoned, EnrollmentAttemptFailed,
-    EnrollmentConfirmed, EnrollmentStarted, Event, RecoveryCodesIssued, SelfServiceTokenIssued,
-    TemporaryAccessPassIssued, UserErased, UserPlaced,
+    EnrollmentConfirmed, EnrollmentStarted, Event, RecoveryCodesIssued, SecretsResealed,
+    SelfServiceTokenIssued, TemporaryAccessPassIssued, UserErased, UserPlaced,
 };
 pub use guard::Guard;
 pub use issue_recovery_codes::{IssueRecoveryCodes, RECOVERY_CODE_KIND};
@@ -44,6 +45,7 @@ pub use life::{
     SuspendAuthenticator,
 };
 pub use place_user::{IssueSelfServiceToken, PlaceUser, Placement};
+pub use reseal_secrets::ResealSecrets;
 pub use start_enrollment::{MAX_AUTHENTICATORS, StartEnrollment};
 pub use state::{Authenticator, State, Status};
 
@@ -76,6 +78,8 @@ pub enum Command {
     PlaceUser(PlaceUser),
     /// Notes that a token was made with which the user looks after their own authenticators.
     IssueSelfServiceToken(IssueSelfServiceToken),
+    /// Takes the secrets over that were sealed anew.
+    ResealSecrets(ResealSecrets),
     /// Erases the user for good.
     EraseUser(EraseUser),
     /// Carries a command out unless others must agree to it first.
@@ -112,6 +116,9 @@ pub enum Rejection {
     /// The user was erased; nothing is accepted for them any more.
     #[error("the user was erased")]
     Erased,
+    /// What was sealed is under another secrets key than the user's secrets are by now: seal it anew.
+    #[error("the user's secrets are under another key by now")]
+    SecretsSuperseded,
     /// Others must agree to it first.
     #[error("other administrators must approve it first")]
     NeedsApproval(DangerousAct),
@@ -140,6 +147,7 @@ impl Decider for UserAuthenticators {
             Command::IssueTemporaryAccessPass(command) => command.decide(state),
             Command::PlaceUser(command) => command.decide(state),
             Command::IssueSelfServiceToken(command) => command.decide(state),
+            Command::ResealSecrets(command) => command.decide(state),
             Command::EraseUser(command) => command.decide(state),
             Command::Guarded(guard, command) => {
                 let events = Self::decide(state, *command)?;

@@ -35,6 +35,7 @@ pub struct StartEnrollment {
 
 impl StartEnrollment {
     pub(super) fn decide(self, state: &State) -> Result<Vec<Event>, Rejection> {
+        state.takes(&self.record)?;
         let mut events = Vec::new();
         let mut kept = 0;
         for authenticator in state.authenticators() {

@@ -16,6 +16,9 @@ pub struct State {
     default: Option<AuthenticatorId>,
     /// Apart, because most users are placed nowhere.
     placement: Option<Box<Placement>>,
+    /// How often the secrets were sealed anew, and for which rotation last.
+    resealed: u32,
+    rotation: u32,
     /// When the user was erased.
     erased_at: Option<Timestamp>,
 }
@@ -137,6 +140,32 @@ impl State {
     #[must_use]
     pub const fn is_erased(&self) -> bool {
         self.erased_at.is_some()
+    }
+
+    /// Returns which of the user's secrets keys the secrets are under; the first is 1.
+    #[must_use]
+    pub const fn secrets_generation(&self) -> u32 {
+        self.resealed + 1
+    }
+
+    /// Returns for which rotation of the installation's secrets they were last sealed anew; 0 for none.
+    #[must_use]
+    pub const fn secrets_rotation(&self) -> u32 {
+        self.rotation
+    }
+
+    /// Returns what each factor keeps, by authenticator.
+    pub fn records(&self) -> impl Iterator<Item = (AuthenticatorId, &Sealed)> {
+        self.authenticators.iter().filter_map(|a| a.record.as_ref().map(|record| (a.id, record)))
+    }
+
+    /// Makes sure that what was just sealed is under the key that the user's secrets are under: another is about to go.
+    pub(super) fn takes(&self, record: &Sealed) -> Result<(), Rejection> {
+        if record.generation() == Some(self.secrets_generation()) {
+            Ok(())
+        } else {
+            Err(Rejection::SecretsSuperseded)
+        }
     }
 
     /// Returns where the user is placed.
@@ -275,6 +304,13 @@ impl State {
                 self.placement = (placement != Placement::default()).then(|| Box::new(placement));
             }
             Event::SelfServiceTokenIssued(_) => {}
+            Event::SecretsResealed(event) => {
+                self.resealed = event.generation.saturating_sub(1);
+                self.rotation = event.rotation;
+                for (id, record) in &event.records {
+                    self.change(*id, |a| a.record = Some(record.clone()));
+                }
+            }
             Event::UserErased(event) => {
                 self.erased_at.get_or_insert(event.erased_at);
                 self.default = None;

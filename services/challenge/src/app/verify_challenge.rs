@@ -13,7 +13,9 @@ use countersign_domain::{
 };
 use countersign_eventsourcing::{Folded, Request};
 use countersign_factors::{Consumes, Factor, Verdict, factor};
-use countersign_service::{ApiError, Foundation, Reason, User, seals, user_not_erased};
+use countersign_service::{
+    ApiError, Foundation, Reason, User, open_record, seals, user_not_erased,
+};
 use futures_util::{TryFutureExt as _, future::try_join3};
 
 use crate::{api::status::rejected, app::source::source_of};
@@ -179,11 +181,8 @@ impl Judge<'_> {
         code: &str,
         now: Timestamp,
     ) -> Result<Verdict, ApiError> {
-        let sealed = authenticator.record.as_ref();
-        let sealed = sealed.ok_or_else(|| self.rejected(Rejection::NotAllowed))?;
-        let User { tenant, key } = self.user;
-        let vault = &self.foundation.vault;
-        let record = vault.unseal(tenant, *key, seals::RECORD, sealed).await?;
+        let record = open_record(self.foundation, self.user, authenticator).await?;
+        let record = record.ok_or_else(|| self.rejected(Rejection::NotAllowed))?;
         let settings = seals::factor_settings(self.settings, &authenticator.kind);
         let verdict = if factor.is_slow() {
             let code = SecretString::new(code.to_owned());

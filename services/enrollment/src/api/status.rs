@@ -1,6 +1,7 @@
 //! The domain's rejections in the API's words.
 
 use countersign_domain::user_authenticators::Rejection;
+use countersign_keys::VaultError;
 use countersign_service::{ApiError, Reason};
 
 use crate::app::spent;
@@ -17,6 +18,7 @@ pub(crate) fn rejected(rejection: Rejection) -> ApiError {
         Rejection::NeverDefault => Reason::AuthenticatorNeverDefault,
         Rejection::Removed => Reason::AuthenticatorRemoved,
         Rejection::Erased => Reason::UserErased,
+        Rejection::SecretsSuperseded => return VaultError::Superseded.into(),
         // Whoever asks gets past it once, unless what was agreed to is done.
         Rejection::NeedsApproval(_) => return spent(),
     };
@@ -47,5 +49,7 @@ mod tests {
             assert_eq!((error.reason.as_str(), error.reason.code()), (reason, code));
             assert_eq!(error.message, rejection.to_string());
         }
+        let error = rejected(Rejection::SecretsSuperseded);
+        assert_eq!(error.reason.as_str(), "CONTENDED");
     }
 }

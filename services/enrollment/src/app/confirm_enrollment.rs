@@ -6,9 +6,9 @@ use countersign_domain::user_authenticators::{
 };
 use countersign_eventsourcing::Request;
 use countersign_factors::{Consumes, Verdict, factor};
-use countersign_service::{ApiError, Foundation, Reason, User, seals};
+use countersign_service::{ApiError, Foundation, Reason, User, open_record, seals};
 
-use super::{Authenticators, RECORD_FIELD, find};
+use super::{Authenticators, find};
 use crate::api::status::rejected;
 
 /// What came of it.
@@ -36,10 +36,8 @@ pub(crate) async fn confirm_enrollment(
         Some(pending) if pending.is_pending() => {
             let factor = factor(&pending.kind);
             let factor = factor.ok_or_else(|| ApiError::new(Reason::DataDamaged))?;
-            let sealed = pending.record.as_ref();
-            let sealed = sealed.ok_or_else(|| ApiError::new(Reason::EnrollmentClosed))?;
-            let vault = &foundation.vault;
-            let record = vault.unseal(&user.tenant, user.key, RECORD_FIELD, sealed).await?;
+            let record = open_record(foundation, user, pending).await?;
+            let record = record.ok_or_else(|| ApiError::new(Reason::EnrollmentClosed))?;
             let settings = seals::factor_settings(&settings.state, &pending.kind);
             let verdict = factor
                 .confirm_enrollment(&record, &settings, code, now)

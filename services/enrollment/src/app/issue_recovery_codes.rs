@@ -7,7 +7,7 @@ use countersign_domain::user_authenticators::{
 use countersign_eventsourcing::Request;
 use countersign_service::{ApiError, Foundation, Reason, User};
 
-use super::{Authenticators, RECORD_FIELD, draw::draw, seal_user_id};
+use super::{Authenticators, draw::draw, execute_sealing, seal_user_id};
 use crate::api::status::rejected;
 
 /// What came of it.
@@ -41,18 +41,21 @@ pub(crate) async fn issue_recovery_codes(
     }
     let count = own.recovery_code_count.map(|count| ("count".to_owned(), count.to_string()));
     let drawn = draw(foundation, RECOVERY_CODE_KIND, count.into_iter().collect()).await?;
-    let (codes, record) = (drawn.codes, drawn.record.expose());
-    let vault = &foundation.vault;
-    let command = authenticators::IssueRecoveryCodes {
-        new_authenticator_id: AuthenticatorId::new(foundation.new_id()),
-        record: vault.seal(&user.tenant, user.key, RECORD_FIELD, record).await?,
-        count: u32::try_from(codes.len()).unwrap_or(u32::MAX),
-        user_id: seal_user_id(foundation, user, user_id).await?,
-        now: foundation.now(),
+    let codes = drawn.codes;
+    let new_authenticator_id = AuthenticatorId::new(foundation.new_id());
+    let count = u32::try_from(codes.len()).unwrap_or(u32::MAX);
+    let user_id = seal_user_id(foundation, user, user_id).await?;
+    let now = foundation.now();
+    let command = |record| {
+        Command::IssueRecoveryCodes(authenticators::IssueRecoveryCodes {
+            new_authenticator_id,
+            record,
+            count,
+            user_id: user_id.clone(),
+            now,
+        })
     };
-    let command = Command::IssueRecoveryCodes(command);
-    let executed = foundation.authenticators.execute(&stream, request, command).await;
-    let executed = executed.map_err(failed)?;
+    let executed = execute_sealing(foundation, user, request, &drawn.record, command).await?;
     // Repeats that came at once.
     if executed.repeated {
         return Err(ApiError::new(Reason::CodesAlreadyShown));

@@ -9,7 +9,7 @@ use countersign_domain::user_authenticators::{
 use countersign_eventsourcing::Request;
 use countersign_service::{ApiError, Foundation, Reason, User};
 
-use super::{Authenticators, RECORD_FIELD, draw::draw, seal_user_id};
+use super::{Authenticators, draw::draw, execute_sealing, seal_user_id};
 use crate::api::status::rejected;
 
 /// The shortest that a pass may last: the user has to be told it, and to find the way to where it is typed.
@@ -74,16 +74,18 @@ pub(crate) async fn issue_temporary_access_pass(
     };
     let drawn = draw(foundation, TEMPORARY_ACCESS_PASS_KIND, parameters(pass)).await?;
     let code = drawn.codes.into_iter().next().ok_or_else(|| ApiError::new(Reason::Internal))?;
-    let record = drawn.record.expose();
-    let command = Command::IssueTemporaryAccessPass(authenticators::IssueTemporaryAccessPass {
-        new_authenticator_id: AuthenticatorId::new(foundation.new_id()),
-        record: foundation.vault.seal(&user.tenant, user.key, RECORD_FIELD, record).await?,
-        pass,
-        user_id: seal_user_id(foundation, user, &asked.user_id).await?,
-        now,
-    });
-    let executed = foundation.authenticators.execute(&stream, request, command).await;
-    let executed = executed.map_err(failed)?;
+    let new_authenticator_id = AuthenticatorId::new(foundation.new_id());
+    let user_id = seal_user_id(foundation, user, &asked.user_id).await?;
+    let command = |record| {
+        Command::IssueTemporaryAccessPass(authenticators::IssueTemporaryAccessPass {
+            new_authenticator_id,
+            record,
+            pass,
+            user_id: user_id.clone(),
+            now,
+        })
+    };
+    let executed = execute_sealing(foundation, user, request, &drawn.record, command).await?;
     // Repeats that came at once.
     if executed.repeated {
         return Err(ApiError::new(Reason::PassAlreadyShown));

@@ -10,6 +10,8 @@ mod erase_user;
 mod issue_recovery_codes;
 mod issue_temporary_access_pass;
 mod life;
+mod rotate_secrets;
+mod seal_secret;
 mod start_enrollment;
 
 use std::sync::Arc;
@@ -30,10 +32,9 @@ pub(crate) use issue_temporary_access_pass::{
     IssueTemporaryAccessPass, SHORTEST as SHORTEST_ACCESS_PASS, issue_temporary_access_pass,
 };
 pub(crate) use life::{change, change_guarded};
+pub(crate) use rotate_secrets::RotateSecrets;
+pub(crate) use seal_secret::execute_sealing;
 pub(crate) use start_enrollment::{StartEnrollment, start_enrollment};
-
-/// The field that seals what a factor keeps.
-pub(crate) const RECORD_FIELD: &str = countersign_service::seals::RECORD;
 
 /// A user's authenticators after a use case.
 pub(crate) type Authenticators = Arc<Folded<State>>;

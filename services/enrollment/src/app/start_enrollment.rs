@@ -2,19 +2,21 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use countersign_core::{AuthenticatorId, FieldProblem, Timestamp, UserId};
+use countersign_core::{AuthenticatorId, FieldProblem, SecretBytes, Timestamp, UserId};
+use countersign_crypto::Sealed;
 use countersign_domain::{
     tenant,
     user_authenticators::{
-        self as authenticators, Authenticator, Command, Event, RECOVERY_CODE_KIND,
-        TEMPORARY_ACCESS_PASS_KIND,
+        self as authenticators, Command, Event, RECOVERY_CODE_KIND, TEMPORARY_ACCESS_PASS_KIND,
     },
 };
 use countersign_eventsourcing::Request;
 use countersign_factors::{BeginEnrollment, EnrollmentError, Factor, Provisioning, factor, kinds};
-use countersign_service::{ApiError, Foundation, Reason, User, present::DISPLAY_NAME_FIELD};
+use countersign_service::{
+    ApiError, Foundation, Reason, User, open_record, present::DISPLAY_NAME_FIELD,
+};
 
-use super::{Authenticators, RECORD_FIELD, seal_user_id};
+use super::{Authenticators, execute_sealing, seal_user_id};
 use crate::api::status::rejected;
 
 /// How long an enrolment awaits its proof.
@@ -55,9 +57,8 @@ pub(crate) async fn start_enrollment(
         None => {
             // Let go of, so that the executor need not copy the fold to go on with it.
             drop(known);
-            let command = begin(foundation, user, &settings.state, asked).await?;
-            let command = Command::StartEnrollment(command);
-            foundation.authenticators.execute(&stream, request, command).await.map_err(failed)?
+            let (record, command) = begin(foundation, user, &settings.state, asked).await?;
+            execute_sealing(foundation, user, request, &record, command).await?
         }
     };
     // Taken from the event, not from what was just made: a repeat shows what the first request made.
@@ -67,16 +68,18 @@ pub(crate) async fn start_enrollment(
     let started = started.ok_or_else(|| ApiError::new(Reason::Internal))?;
     let authenticators = executed.folded;
     let begun = authenticators.state.find(started.authenticator_id);
-    let provisioning = if begun.is_some_and(Authenticator::is_pending) {
-        let factor = factor(&started.kind);
-        let factor = factor.ok_or_else(|| ApiError::new(Reason::DataDamaged))?;
-        let User { tenant, key } = user;
-        let vault = &foundation.vault;
-        let record = vault.unseal(tenant, *key, RECORD_FIELD, &started.record).await?;
-        factor.provisioning(&record).map_err(ApiError::internal)?
-    } else {
+    let record = match begun.filter(|begun| begun.is_pending()) {
+        Some(begun) => open_record(foundation, user, begun).await?,
+        None => None,
+    };
+    let provisioning = match record {
+        Some(record) => {
+            let factor = factor(&started.kind);
+            let factor = factor.ok_or_else(|| ApiError::new(Reason::DataDamaged))?;
+            factor.provisioning(&record).map_err(ApiError::internal)?
+        }
         // A repeat that comes later must not show a secret that is in use.
-        Provisioning::Nothing
+        None => Provisioning::Nothing,
     };
     Ok(Started {
         authenticators,
@@ -86,13 +89,13 @@ pub(crate) async fn start_enrollment(
     })
 }
 
-/// Makes the secret and what is kept of it.
+/// Makes the secret, what is kept of it, and the command that takes that over once it is sealed.
 async fn begin(
     foundation: &Foundation,
     user: &User,
     tenant: &tenant::State,
     asked: StartEnrollment,
-) -> Result<authenticators::StartEnrollment, ApiError> {
+) -> Result<(SecretBytes, impl Fn(Sealed) -> Command), ApiError> {
     let factor = enrollable(&asked.kind, tenant)?;
     let begin = BeginEnrollment {
         account_name: asked.account_name,
@@ -110,17 +113,23 @@ async fn begin(
     };
     let display_name =
         if asked.display_name.is_empty() { factor.kind() } else { &asked.display_name };
-    let now = foundation.now();
-    Ok(authenticators::StartEnrollment {
-        authenticator_id: AuthenticatorId::new(foundation.new_id()),
-        kind: factor.kind().into(),
-        display_name: seal(DISPLAY_NAME_FIELD, display_name.as_bytes()).await?,
-        user_id: seal_user_id(foundation, user, &asked.user_id).await?,
-        record: seal(RECORD_FIELD, begun.record.expose()).await?,
-        parameters: begun.parameters,
-        now,
-        expires_at: now.plus(PENDING_FOR),
-    })
+    let display_name = seal(DISPLAY_NAME_FIELD, display_name.as_bytes()).await?;
+    let user_id = seal_user_id(foundation, user, &asked.user_id).await?;
+    let authenticator_id = AuthenticatorId::new(foundation.new_id());
+    let (now, parameters) = (foundation.now(), begun.parameters);
+    let command = move |record| {
+        Command::StartEnrollment(authenticators::StartEnrollment {
+            authenticator_id,
+            kind: factor.kind().into(),
+            display_name: display_name.clone(),
+            user_id: user_id.clone(),
+            record,
+            parameters: parameters.clone(),
+            now,
+            expires_at: now.plus(PENDING_FOR),
+        })
+    };
+    Ok((begun.record, command))
 }
 
 /// Returns the factor of `kind` if this tenant's users may enrol it here.

@@ -53,7 +53,9 @@ impl Reactor for Erasures {
         match self.foundation.vault.erase(&user.tenant, user.key).await {
             Ok(()) | Err(VaultError::Erased) => Ok(()),
             // It begins again at this event.
-            Err(error @ VaultError::Unavailable(_)) => Err(Arc::new(error)),
+            Err(error @ (VaultError::Unavailable(_) | VaultError::Superseded)) => {
+                Err(Arc::new(error))
+            }
             Err(error @ VaultError::Damaged(_)) => {
                 self.passed_over.note_event(self.name(), event, &error);
                 Ok(())

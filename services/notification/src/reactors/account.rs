@@ -62,6 +62,7 @@ impl Account {
             | Event::AuthenticatorReinstated(_)
             | Event::AuthenticatorRemoved(_)
             | Event::SelfServiceTokenIssued(_)
+            | Event::SecretsResealed(_)
             | Event::UserErased(_) => return,
             // It is about no authenticator.
             Event::UserPlaced(event) => {

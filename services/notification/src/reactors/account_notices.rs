@@ -87,7 +87,7 @@ impl AccountNotices {
         match resealed {
             Ok(recipient) => Ok(Some(recipient)),
             Err(VaultError::Erased) => Ok(None),
-            Err(error @ (VaultError::Unavailable(_) | VaultError::Damaged(_))) => Err(error.into()),
+            Err(error) => Err(error.into()),
         }
     }
 }

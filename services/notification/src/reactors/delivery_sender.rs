@@ -108,7 +108,9 @@ impl DeliverySender {
         let delivery_id = requested.delivery_id;
         let message = match message::open(&self.foundation.vault, tenant, requested).await {
             Ok(message) => message,
-            Err(error @ VaultError::Unavailable(_)) => return Err(error.into()),
+            Err(error @ (VaultError::Unavailable(_) | VaultError::Superseded)) => {
+                return Err(error.into());
+            }
             Err(error @ (VaultError::Erased | VaultError::Damaged(_))) => {
                 tracing::warn!(%delivery_id, error = %Chain(&error), "delivery failed");
                 let reason = format!("the recipient cannot be read: {error}");

@@ -180,7 +180,7 @@ impl World {
             kind: "totp".into(),
             display_name: seal("authenticator.display_name", "Phone").await,
             user_id: seal(seals::USER_ID, user_id).await,
-            record: seal(seals::RECORD, "a seed").await,
+            record: seal("authenticator.record", "a seed").await,
             parameters: BTreeMap::new(),
             expires_at: NOW,
             started_at: NOW,
