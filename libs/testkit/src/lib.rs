@@ -2,10 +2,18 @@
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
-    any(feature = "issuer", feature = "kurrentdb", feature = "nats", feature = "proxy"),
+    any(
+        feature = "authority",
+        feature = "issuer",
+        feature = "kurrentdb",
+        feature = "nats",
+        feature = "proxy"
+    ),
     expect(clippy::expect_used, reason = "the test kit fails tests by panicking")
 )]
 
+#[cfg(feature = "authority")]
+pub mod authority;
 mod clock;
 #[cfg(feature = "proxy")]
 mod cuttable;

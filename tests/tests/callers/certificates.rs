@@ -1,14 +1,13 @@
 //! Callers who show a certificate: who they are, and who is not let in.
 
+use countersign_testkit::authority::{Authority, IssuedFiles, expired, workload};
 use countersign_tests::{
     Caller, reason,
     tools::{checkout, python, said},
 };
-use countersign_tls::KeyPair;
 use tokio::process::Command;
 
 use crate::{
-    authority::Authority,
     probes::{audits, is_nobody, knocks, newest, places},
     secured::{LOGIN, Secured},
 };
@@ -47,14 +46,14 @@ async fn what_a_caller_says_goes_before_what_it_shows() {
 }
 
 /// Calls as a Python program does, without a key, and returns what it is told.
-async fn from_python(secured: &Secured, files: Option<&KeyPair>) -> String {
+async fn from_python(secured: &Secured, files: Option<&IssuedFiles>) -> String {
     let mut command = Command::new(python());
     command
         .args(["-B", "-W", "error"])
         .arg(checkout().join("tests/python/certificate_caller.py"))
         .arg(secured.address().to_string())
         .arg(secured.path("servers.pem"));
-    if let Some(KeyPair { certificate, key }) = files {
+    if let Some(IssuedFiles { certificate, key }) = files {
         command.args([certificate, key]);
     }
     command.kill_on_drop(true);
@@ -79,8 +78,8 @@ async fn who_is_let_in_and_who_is_not_is_the_same_for_a_client_of_other_people()
     }
     assert_eq!(from_python(&secured, None).await, "UNAUTHENTICATED UNAUTHENTICATED");
     // No connection comes about, and so nothing of ours is said.
-    let foreign = Authority::new("clients").sign(directory, "foreign", LOGIN);
-    let expired = secured.clients.sign_expired(directory, "expired", LOGIN);
+    let foreign = Authority::new("clients").workload(LOGIN).place(directory, "foreign");
+    let expired = secured.clients.sign(&expired(workload(LOGIN))).place(directory, "expired");
     let muddled = secured.sign("muddled", "https://example.org/login");
     for files in [foreign, expired] {
         assert_eq!(from_python(&secured, Some(&files)).await, "UNAVAILABLE", "{files:?}");

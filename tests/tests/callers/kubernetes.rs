@@ -5,6 +5,7 @@ use std::path::Path;
 use countersign::serve::CallersConfig;
 use countersign_core::Clock as _;
 use countersign_service::SystemClock;
+use countersign_testkit::authority::replace;
 use countersign_tests::{Caller, Fittings, House, Process, process::serve};
 use data_encoding::BASE64URL_NOPAD;
 use ring::{
@@ -19,10 +20,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{
-    authority::replace,
-    probes::{PATIENCE, at_present, is_nobody, knocks, newest, places},
-};
+use crate::probes::{PATIENCE, at_present, is_nobody, knocks, newest, places};
 
 /// What the server shows to the API server.
 const OWN_TOKEN: &str = "token-of-the-server's-own-pod";

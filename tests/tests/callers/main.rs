@@ -7,8 +7,8 @@
     reason = "a failed test says so by panicking"
 )]
 
-mod authority;
 mod certificates;
+mod client;
 mod header;
 mod kubernetes;
 mod notes;

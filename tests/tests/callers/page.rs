@@ -4,9 +4,8 @@ use std::{fs, path::Path, sync::Arc};
 
 use countersign::serve::{Config, Flags};
 use countersign_service::SystemClock;
+use countersign_testkit::authority::{Authority, replace};
 use countersign_tests::tools::checkout;
-
-use crate::authority::{Authority, replace};
 
 /// Where the page says that a cluster's authority is.
 const CLUSTER_AUTHORITY: &str = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";

@@ -5,7 +5,11 @@ use std::{path::PathBuf, sync::Arc};
 use countersign::serve::ServiceName;
 use countersign_proto::admin::GetTenantRequest;
 use countersign_service::{SystemClock, peers::FORWARDED_METADATA};
-use countersign_testkit::{IssuerClient, NatsServer, OidcIssuer, ReservedPort, reserve_ports};
+use countersign_testkit::{
+    IssuerClient, NatsServer, OidcIssuer, ReservedPort,
+    authority::{Authority, replace},
+    reserve_ports,
+};
 use countersign_tests::{
     Caller, Process, Tenant,
     cluster::Ground,
@@ -18,7 +22,7 @@ use tempfile::TempDir;
 use tonic::{Code, Request, transport::Channel};
 
 use crate::{
-    authority::{Authority, Client, replace},
+    client::Client,
     probes::{audits, is_nobody, knocks, newest, places},
     secured::LOGIN,
     tokens::AUDIENCE,
@@ -79,7 +83,7 @@ impl Services {
     /// Starts one process of `service`; `expected` changes whom it expects its peers to be.
     async fn spawn(&self, service: ServiceName, listen: &str, expected: Value) -> Process {
         let name = format!("{service}-{}", listen.rsplit(':').next().unwrap());
-        let files = self.authority.sign(self.directory.path(), &name, &id_of(service));
+        let files = self.authority.workload(&id_of(service)).place(self.directory.path(), &name);
         let roots = self.directory.path().join("ca.pem");
         let others = [Enrollment, Audit, Challenge].into_iter().filter(|other| *other != service);
         let peer = |other: ServiceName| {
@@ -130,7 +134,7 @@ impl Services {
     /// Connects to the process at `address`, showing the certificate of `id`.
     async fn connect(&self, address: &str, id: Option<&str>) -> Channel {
         let name = format!("client-{}", id.unwrap_or_default().replace('/', "-"));
-        let shows = id.map(|id| self.authority.sign(self.directory.path(), &name, id));
+        let shows = id.map(|id| self.authority.workload(id).place(self.directory.path(), &name));
         let client = Client { roots: self.directory.path().join("ca.pem"), shows };
         client.connect(address.parse().unwrap()).await.unwrap()
     }

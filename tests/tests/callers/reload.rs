@@ -10,11 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use countersign_testkit::authority::{Authority, replace};
 use countersign_tests::Caller;
 use tokio::task::JoinHandle;
 
 use crate::{
-    authority::{Authority, Client, replace},
+    client::Client,
     probes::{PATIENCE, knocks},
     secured::{LOGIN, Secured},
 };
@@ -113,7 +114,7 @@ async fn certificates_and_authorities_are_replaced_while_nobody_notices() {
         Work::over_many(secured.address(), either, platform),
     ];
     replace(&secured.path("new-servers.pem"), &servers.pem);
-    let new = clients.sign(secured.directory.path(), "after", LOGIN);
+    let new = clients.workload(LOGIN).place(secured.directory.path(), "after");
     let after = Client { roots: secured.path("new-servers.pem"), shows: Some(new) };
     until_let_in(&secured, &before).await;
     assert!(is_refused(&secured, &after).await);

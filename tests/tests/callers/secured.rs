@@ -3,12 +3,12 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use countersign_service::SystemClock;
+use countersign_testkit::authority::{Authority, IssuedFiles, replace};
 use countersign_tests::{Caller, Process, Tenant, process::serve};
-use countersign_tls::KeyPair;
 use tempfile::TempDir;
 use tonic::transport::Channel;
 
-use crate::authority::{Authority, Client, replace};
+use crate::client::Client;
 
 /// What a platform of tenant `acme` is called.
 pub(crate) const LOGIN: &str = "spiffe://example.org/ns/shop/sa/login";
@@ -28,7 +28,7 @@ impl Secured {
         let directory = tempfile::tempdir().unwrap();
         let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
         let path = |name: &str| directory.path().join(name);
-        let own = servers.sign(directory.path(), "server", SERVER);
+        let own = servers.workload(SERVER).place(directory.path(), "server");
         replace(&path("servers.pem"), &servers.pem);
         replace(&path("clients.pem"), &clients.pem);
         let config = serde_json::json!({
@@ -65,23 +65,23 @@ impl Secured {
     }
 
     /// Has the clients' authority sign for a workload.
-    pub(crate) fn sign(&self, name: &str, spiffe_id: &str) -> KeyPair {
-        self.clients.sign(self.directory.path(), name, spiffe_id)
+    pub(crate) fn sign(&self, name: &str, spiffe_id: &str) -> IssuedFiles {
+        self.clients.workload(spiffe_id).place(self.directory.path(), name)
     }
 
     /// Returns a client that shows `files` and trusts the server.
-    pub(crate) fn client(&self, files: KeyPair) -> Client {
+    pub(crate) fn client(&self, files: IssuedFiles) -> Client {
         Client { roots: self.path("servers.pem"), shows: Some(files) }
     }
 
     /// Connects with a certificate.
-    pub(crate) async fn connect(&self, files: KeyPair) -> Channel {
+    pub(crate) async fn connect(&self, files: IssuedFiles) -> Channel {
         self.client(files).connect(self.address()).await.unwrap()
     }
 
     /// Replaces the server's certificate and the authority of its clients'.
     pub(crate) fn swap(&self, servers: &Authority, clients: &Authority) {
-        servers.sign(self.directory.path(), "server", SERVER);
+        servers.workload(SERVER).place(self.directory.path(), "server");
         replace(&self.path("clients.pem"), &clients.pem);
     }
 }

@@ -10,7 +10,6 @@
 mod administering;
 mod apart;
 mod auditing;
-mod authority;
 mod belonging;
 mod demo;
 mod doctor;

@@ -1,23 +1,33 @@
 //! Calling a server over TLS.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
+use countersign_testkit::authority::{Authority, IssuedFiles, certificate, replace};
 use countersign_tests::{Process, process::serve};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{
-    Said,
-    authority::{Authority, Files},
-};
+use super::Said;
 
 /// The workload that may call with its certificate alone.
 const OPERATOR: &str = "spiffe://example.org/operator";
+
+/// Makes an authority, and the file by which it is trusted.
+fn founded(directory: &Path, name: &str) -> (Authority, PathBuf) {
+    let (authority, roots) = (Authority::new(name), directory.join(format!("{name}.pem")));
+    replace(&roots, &authority.pem);
+    (authority, roots)
+}
 
 /// A server over TLS with an authority that signs for it.
 struct Secure {
     directory: TempDir,
     authority: Authority,
+    roots: PathBuf,
     server: Process,
 }
 
@@ -25,14 +35,14 @@ impl Secure {
     /// Serves with a certificate for `names`, and with more settings of `tls`, from a file as operators write it.
     async fn start(names: &[&str], settings: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let authority = Authority::new(directory.path(), "house");
-        let Files { certificate, key } = authority.sign("server", names);
+        let (authority, roots) = founded(directory.path(), "house");
+        let own = authority.sign(&certificate(names)).place(directory.path(), "server");
         let config = format!(
             "tls:\n  certificate: {}\n  key: {}\n  client_roots: {}\n  {settings}\ncallers:\n  certificates:\n    - \
              {{ spiffe_id: {OPERATOR}, tenant: platform, roles: [platform_admin] }}\n",
-            certificate.display(),
-            key.display(),
-            authority.roots().display(),
+            own.certificate.display(),
+            own.key.display(),
+            roots.display(),
         );
         let path = directory.path().join("countersign.yaml");
         fs::write(&path, config).unwrap();
@@ -40,7 +50,7 @@ impl Secure {
         let mut command = serve(&data_dir);
         command.arg("--config").arg(path);
         let server = Process::spawn(command, &data_dir).await;
-        Self { directory, authority, server }
+        Self { directory, authority, roots, server }
     }
 
     /// Prepares a command that knows the server's address and the first key, and trusts nobody yet.
@@ -53,15 +63,20 @@ impl Secure {
 
     fn trusting(&self, words: &[&str]) -> Command {
         let mut command = self.untrusting(words);
-        command.arg("--ca").arg(self.authority.roots());
+        command.arg("--ca").arg(&self.roots);
         command
     }
 
     /// Prepares a command that shows a certificate.
-    fn showing(&self, files: &Files, words: &[&str]) -> Command {
+    fn showing(&self, files: &IssuedFiles, words: &[&str]) -> Command {
         let mut command = self.trusting(words);
         command.arg("--certificate").arg(&files.certificate).arg("--key").arg(&files.key);
         command
+    }
+
+    /// Has the authority sign for who is called `id`.
+    fn sign(&self, file: &str, id: &str) -> IssuedFiles {
+        self.authority.sign(&certificate(&[id])).place(self.path(), file)
     }
 
     fn path(&self) -> &Path {
@@ -75,11 +90,11 @@ async fn a_server_whose_authority_is_trusted_is_called_over_tls() {
     let created = Said::well(secure.trusting(&["tenants", "create", "acme"])).await;
     assert_eq!(created, "created acme\n");
     let mut by_environment = secure.untrusting(&["tenants", "list"]);
-    by_environment.env("COUNTERSIGN_CA", secure.authority.roots());
+    by_environment.env("COUNTERSIGN_CA", &secure.roots);
     assert_eq!(Said::json(by_environment).await[0]["tenantId"], "acme");
     // What OpenSSL is told by this variable is whom the system trusts.
     let mut by_system = secure.untrusting(&["tenants", "list"]);
-    by_system.env("SSL_CERT_FILE", secure.authority.roots());
+    by_system.env("SSL_CERT_FILE", &secure.roots);
     assert!(Said::well(by_system).await.contains("acme"));
     assert!(secure.server.stop().await.status.success());
 }
@@ -87,9 +102,9 @@ async fn a_server_whose_authority_is_trusted_is_called_over_tls() {
 #[tokio::test]
 async fn a_server_that_nobody_vouches_for_gets_no_key() {
     let secure = Secure::start(&["127.0.0.1"], "").await;
-    let other = Authority::new(secure.path(), "other");
+    let (_, others) = founded(secure.path(), "other");
     let mut command = secure.untrusting(&["tenants", "list"]);
-    command.arg("--ca").arg(other.roots());
+    command.arg("--ca").arg(others);
     let said = Said::failing(command).await;
     let address = secure.server.address();
     assert!(said.contains(&format!("no TLS with the server at https://{address}")), "{said}");
@@ -124,9 +139,9 @@ async fn a_server_that_asks_who_calls_is_shown_a_certificate() {
     let said = Said::failing(nameless).await;
     assert!(said.contains("try: --certificate"), "{said}");
     // Its holder is nobody to the server, and calls with the key.
-    let guest = secure.authority.sign("guest", &["spiffe://example.org/guest"]);
+    let guest = secure.sign("guest", "spiffe://example.org/guest");
     assert!(Said::well(secure.showing(&guest, &["tenants", "list"])).await.contains("no tenants"));
-    let stranger = Authority::new(secure.path(), "other").sign("stranger", &[OPERATOR]);
+    let stranger = Authority::new("other").workload(OPERATOR).place(secure.path(), "stranger");
     let said = Said::failing(secure.showing(&stranger, &["tenants", "list"])).await;
     assert!(said.contains("try: --certificate"), "{said}");
 }
@@ -134,16 +149,16 @@ async fn a_server_that_asks_who_calls_is_shown_a_certificate() {
 #[tokio::test]
 async fn whoever_is_known_by_a_certificate_needs_no_key() {
     let secure = Secure::start(&["127.0.0.1"], "").await;
-    let without_key = |files: &Files| {
+    let without_key = |files: &IssuedFiles| {
         let mut command = secure.showing(files, &["tenants", "create", "acme"]);
         // Where there is no data directory there is no key.
         command.env_remove("COUNTERSIGN_API_KEY_FILE").current_dir(secure.path().join("data/keys"));
         command
     };
-    let guest = secure.authority.sign("guest", &["spiffe://example.org/guest"]);
+    let guest = secure.sign("guest", "spiffe://example.org/guest");
     let said = Said::failing(without_key(&guest)).await;
     assert!(said.contains("(UNAUTHENTICATED)"), "{said}");
-    let operator = secure.authority.sign("operator", &[OPERATOR]);
+    let operator = secure.sign("operator", OPERATOR);
     assert_eq!(Said::well(without_key(&operator)).await, "created acme\n");
     // A key file that was named is meant.
     let mut named = without_key(&operator);
@@ -155,8 +170,8 @@ async fn whoever_is_known_by_a_certificate_needs_no_key() {
 #[tokio::test]
 async fn files_that_cannot_be_used_are_named() {
     let directory = tempfile::tempdir().unwrap();
-    let authority = Authority::new(directory.path(), "house");
-    let files = authority.sign("me", &[OPERATOR]);
+    let (authority, roots) = founded(directory.path(), "house");
+    let files = authority.workload(OPERATOR).place(directory.path(), "me");
     let command = |words: &[&Path]| {
         let mut command =
             countersign_tests::process::command(["tenants", "list", "--api-key", "k"]);
@@ -166,7 +181,6 @@ async fn files_that_cannot_be_used_are_named() {
         }
         command
     };
-    let roots = authority.roots();
     let nowhere = directory.path().join("nowhere.pem");
     let said = Said::failing(command(&[&nowhere])).await;
     assert!(said.contains("nowhere.pem cannot be read") && said.contains("try: other files"));

@@ -1,85 +1,20 @@
-//! Authorities and the certificates they sign, in files.
+//! Certificates with odd names, and certificates in files.
 
 use std::{
     fs,
-    net::{IpAddr, Ipv4Addr},
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink},
     path::{Path, PathBuf},
 };
 
+use countersign_testkit::authority::certificate;
+pub(crate) use countersign_testkit::authority::{Authority, Issued, workload};
 use countersign_tls::{ClientTlsSettings, KeyPair, TlsSettings};
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyUsagePurpose, SanType,
-};
+use rcgen::{CertificateParams, SanType};
 use tempfile::TempDir;
-
-/// Signs certificates.
-pub(crate) struct Authority {
-    issuer: Issuer<'static, rcgen::KeyPair>,
-    pub(crate) pem: String,
-}
-
-/// A certificate with its key.
-pub(crate) struct Issued {
-    /// The certificate, and perhaps those of authorities between it and a root.
-    pub(crate) chain: String,
-    pub(crate) key: String,
-    pub(crate) der: Vec<u8>,
-}
-
-impl Authority {
-    pub(crate) fn new(name: &str) -> Self {
-        let params = authority_params(name);
-        let key = rcgen::KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { issuer: Issuer::new(params, key), pem }
-    }
-
-    /// Returns an authority that this one vouches for, which has a SPIFFE id of its own, and its certificate.
-    pub(crate) fn intermediate(&self, name: &str) -> Self {
-        let mut params = authority_params(name);
-        params.subject_alt_names = vec![uri("spiffe://example.org")];
-        let key = rcgen::KeyPair::generate().unwrap();
-        let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
-        Self { issuer: Issuer::new(params, key), pem }
-    }
-
-    pub(crate) fn sign(&self, params: &CertificateParams) -> Issued {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let der = certificate.der().to_vec();
-        Issued { chain: certificate.pem(), key: key.serialize_pem(), der }
-    }
-
-    /// Signs a certificate as a workload has it.
-    pub(crate) fn workload(&self, id: &str) -> Issued {
-        self.sign(&workload(id))
-    }
-}
-
-fn authority_params(name: &str) -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params
-}
 
 /// Returns what a certificate without any names says.
 pub(crate) fn nameless() -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::ExplicitNoCa;
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages =
-        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-    params
-}
-
-/// Returns what the certificate of a workload says, which is reached at loopback.
-pub(crate) fn workload(id: &str) -> CertificateParams {
-    let loopback = SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    with_names(vec![uri(id), loopback])
+    certificate(&[])
 }
 
 pub(crate) fn with_names(names: Vec<SanType>) -> CertificateParams {
