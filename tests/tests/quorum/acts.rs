@@ -4,7 +4,7 @@ use countersign_proto::{
     admin::{
         ApprovalState, CreateApplicationRequest, FactorSettings, GetTenantRequest,
         ListApiKeysRequest, RotateApiKeyRequest, SetFactorSettingsRequest,
-        SetMfaRequirementRequest, Tenant as Settings,
+        SetMfaRequirementRequest, SetRetentionRequest, Tenant as Settings,
     },
     common::MfaRequirement,
     enrollment::{
@@ -160,6 +160,26 @@ async fn requirements_get_weaker_only_by_agreement() {
         ..Default::default()
     };
     board.ada.admin().create_application(other).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_are_erased_sooner_only_by_agreement() {
+    let house = House::start().await;
+    let board = Board::of(&house).await;
+    let keep = async |by: &Caller, inactive_user_days: u32| {
+        let request_id = format!("keep-{inactive_user_days}");
+        let request = SetRetentionRequest { request_id, inactive_user_days };
+        by.admin().set_retention(request).await.map(drop)
+    };
+    let id = asked(keep(&board.ada, 30).await);
+    assert_eq!(board.look(&id).await.act(), DangerousAct::ShortenRetention);
+    board.agree(&id).await;
+    // What was agreed to, and nothing shorter.
+    assert_eq!(refused(keep(&board.ada.approved_by(&id), 31).await), "APPROVAL_MISMATCH");
+    keep(&board.ada.approved_by(&id), 30).await.unwrap();
+    // Longer at once.
+    keep(&board.ada, 0).await.unwrap();
+    asked(keep(&board.ada, 3_650).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -101,7 +101,7 @@ async fn try_administrator(by: &Caller, name: &str) -> Result<String, Status> {
 /// Every act, `approvers` others, `delay` seconds.
 fn quorum(approvers: u32, delay: i64) -> Quorum {
     Quorum {
-        acts: (1..=7).collect(),
+        acts: (1..=8).collect(),
         approvers,
         delay: (delay != 0).then_some(prost_types::Duration { seconds: delay, nanos: 0 }),
     }

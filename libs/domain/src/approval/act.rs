@@ -24,6 +24,8 @@ pub enum DangerousAct {
     LoosenQuorum,
     /// Gives somebody a secret with which they could agree.
     AddAdministrator,
+    /// Has users erased sooner than before: all who were silent for as long, within the hour.
+    ShortenRetention,
 }
 
 impl DangerousAct {
@@ -36,6 +38,7 @@ impl DangerousAct {
         Self::EraseTenant,
         Self::LoosenQuorum,
         Self::AddAdministrator,
+        Self::ShortenRetention,
     ];
 
     /// Acts that need agreement as soon as any other does: one alone could undo the rest by them.
@@ -52,6 +55,7 @@ impl DangerousAct {
             Self::EraseTenant => "erase_tenant",
             Self::LoosenQuorum => "loosen_quorum",
             Self::AddAdministrator => "add_administrator",
+            Self::ShortenRetention => "shorten_retention",
         }
     }
 
@@ -64,6 +68,7 @@ impl DangerousAct {
             Self::EraseTenant => wire::DangerousAct::EraseTenant,
             Self::LoosenQuorum => wire::DangerousAct::LoosenQuorum,
             Self::AddAdministrator => wire::DangerousAct::AddAdministrator,
+            Self::ShortenRetention => wire::DangerousAct::ShortenRetention,
         }
     }
 

@@ -101,6 +101,11 @@ fn disable() -> Command {
     Command::SetFactorSettings { kind: "totp".into(), settings }
 }
 
+/// Zero keeps everybody.
+fn retention(days: u32) -> Retention {
+    Retention { inactive_user_days: std::num::NonZeroU32::new(days) }
+}
+
 fn erased() -> Event {
     Event::TenantErased(TenantErased { erased_at: at(1) })
 }
@@ -165,6 +170,19 @@ fn a_weaker_requirement_needs_agreement_and_a_stronger_one_does_not() {
     given([quorum_set(2)])
         .when(require(Some(vpn()), Never))
         .then_rejected(Rejection::ApplicationNotFound);
+}
+
+#[test]
+fn users_are_kept_for_less_time_by_agreement_and_for_more_by_anybody() {
+    let set = |days| Command::SetRetention(retention(days));
+    let was_set = |days| Event::RetentionSet(RetentionSet { retention: retention(days) });
+    let shortens = needs(DangerousAct::ShortenRetention);
+    given([quorum_set(2)]).when(set(3_650)).then_rejected(shortens);
+    given([was_set(90), quorum_set(2)]).when(set(89)).then_rejected(shortens);
+    given([was_set(90), quorum_set(2)]).when(allowed(set(89))).then([was_set(89)]);
+    for longer in [91, 0] {
+        given([was_set(90), quorum_set(2)]).when(set(longer)).then([was_set(longer)]);
+    }
 }
 
 #[test]

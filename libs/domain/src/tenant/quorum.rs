@@ -1,10 +1,10 @@
 //! Which dangerous acts need the agreement of others, and which events of a tenant are such acts.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, num::NonZeroU32};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Role, State};
+use super::{Event, Retention, Role, State};
 use crate::{
     approval::{DangerousAct, Terms},
     policy::MfaRequirement,
@@ -80,6 +80,13 @@ fn act(state: &State, quorum: &Quorum, event: &Event) -> Option<DangerousAct> {
         Event::QuorumSet(event) => {
             quorum.is_loosened_by(event.quorum.as_ref()).then_some(DangerousAct::LoosenQuorum)
         }
+        Event::RetentionSet(event) => {
+            let longest = |retention: &Retention| {
+                retention.inactive_user_days.map_or(u32::MAX, NonZeroU32::get)
+            };
+            let shorter = longest(&event.retention) < longest(&state.retention());
+            shorter.then_some(DangerousAct::ShortenRetention)
+        }
         Event::GlassBroken(_) => Some(DangerousAct::BreakGlass),
         Event::TenantErased(_) => Some(DangerousAct::EraseTenant),
         Event::TenantCreated(_)
@@ -87,7 +94,6 @@ fn act(state: &State, quorum: &Quorum, event: &Event) -> Option<DangerousAct> {
         | Event::OrganisationCreated(_)
         | Event::ApiKeyUsed(_)
         | Event::ApiKeyRevoked(_)
-        | Event::RetentionSet(_)
         | Event::GlassMended(_) => None,
     }
 }

@@ -160,6 +160,7 @@ pub(super) const fn act_to_wire(act: DangerousAct) -> wire::DangerousAct {
         DangerousAct::EraseTenant => wire::DangerousAct::EraseTenant,
         DangerousAct::LoosenQuorum => wire::DangerousAct::LoosenQuorum,
         DangerousAct::AddAdministrator => wire::DangerousAct::AddAdministrator,
+        DangerousAct::ShortenRetention => wire::DangerousAct::ShortenRetention,
     }
 }
 

@@ -7,7 +7,7 @@ use countersign_domain::tenant::{Command, Retention};
 use countersign_proto::admin as wire;
 use countersign_service::{ApiError, Scope};
 
-use super::{AdminApi, convert};
+use super::{AdminApi, convert, quorum::details};
 
 impl AdminApi {
     pub(super) async fn handle_set_retention(
@@ -16,10 +16,12 @@ impl AdminApi {
         message: wire::SetRetentionRequest,
     ) -> Result<wire::SetRetentionResponse, ApiError> {
         let tenant = scope.tenant()?;
-        let request = self.request(scope, tenant, &message.request_id, &message)?;
         let inactive_user_days = days(message.inactive_user_days)?;
         let command = Command::SetRetention(Retention { inactive_user_days });
-        let executed = self.execute(tenant, &request, command).await?;
+        let content = wire::SetRetentionRequest { request_id: String::new(), ..message.clone() };
+        let details = details([("inactive_user_days", message.inactive_user_days.to_string())]);
+        let deed = self.deed(scope, &message.request_id, &message, &content, details)?;
+        let executed = self.perform(&deed, command).await?;
         let tenant = Some(convert::tenant(tenant, &executed.folded.state));
         Ok(wire::SetRetentionResponse { tenant })
     }
