@@ -115,3 +115,27 @@ async fn a_copy_of_the_log_from_before_an_erasure_tells_nothing_of_the_user() {
     let log = process.stop().await.log;
     assert!(!latin(log.as_bytes()).contains("panicked"), "{log}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_with_another_installations_keys_is_not_served_and_stays_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let [ours, theirs] = ["ours", "theirs"].map(|name| directory.path().join(name));
+    let (tenant, stood) = installation(&ours).await;
+    Process::start(&theirs).await.stop().await;
+    let before = digest(&ours).await;
+    let [keys, kept] = ["keys", "kept"].map(|name| ours.join(name));
+    fs::rename(&keys, &kept).unwrap();
+    copy(&theirs.join("keys"), &keys).await;
+    let refused = run(serve(&ours)).await;
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("another installation's") && said.contains("keys"), "{said}");
+    assert_eq!(digest(&ours).await, before);
+    // With its own it is what it was.
+    fs::remove_dir_all(&keys).unwrap();
+    fs::rename(&kept, &keys).unwrap();
+    let process = Process::start(&ours).await;
+    let tenant = tenant.over(&process.connect().await);
+    assert_eq!(states(&tenant, stood[0].as_of).await, stood);
+    process.stop().await;
+}

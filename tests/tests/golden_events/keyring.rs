@@ -2,7 +2,7 @@
 
 use countersign_domain::keyring::{
     AssertionKeyPublished, AssertionKeysWithdrawn, Event, KeyProviderChanged, KeyVersionAdded,
-    KeyVersionsRetired, KeyringRewrapped, KeysRewrapped, SecretRotationAdvanced,
+    KeyVersionsRetired, KeyringRewrapped, KeysFounded, KeysRewrapped, SecretRotationAdvanced,
     SecretRotationBegun, SecretRotationCompleted,
 };
 
@@ -14,6 +14,7 @@ pub(crate) fn keyring() -> Vec<Event> {
     use Event as E;
     let (rotation, seen_at) = (3, at(9));
     vec![
+        E::KeysFounded(KeysFounded { fingerprint: "0f1e2d3c4b5a6978".into(), seen_at }),
         E::KeyVersionAdded(KeyVersionAdded { version: 300, seen_at }),
         E::KeysRewrapped(KeysRewrapped { version: 300, keys: 70_000, seen_at }),
         E::KeyVersionsRetired(KeyVersionsRetired { versions: vec![1, 299], seen_at }),

@@ -4,14 +4,15 @@ use countersign_proto::event as wire;
 
 use super::{
     AssertionKeyPublished, AssertionKeysWithdrawn, Event, KeyProviderChanged, KeyVersionAdded,
-    KeyVersionsRetired, Keyring, KeyringRewrapped, KeysRewrapped, SecretRotationAdvanced,
-    SecretRotationBegun, SecretRotationCompleted,
+    KeyVersionsRetired, Keyring, KeyringRewrapped, KeysFounded, KeysRewrapped,
+    SecretRotationAdvanced, SecretRotationBegun, SecretRotationCompleted,
 };
 use crate::wire::{
     BadPayload, event_codec, required_timestamp, timestamp_from_wire, timestamp_to_wire,
 };
 
 event_codec!(Keyring, state version 1, {
+    KeysFounded v 1,
     KeyVersionAdded v 1,
     KeysRewrapped v 1,
     KeyVersionsRetired v 1,
@@ -23,6 +24,26 @@ event_codec!(Keyring, state version 1, {
     SecretRotationAdvanced v 1,
     SecretRotationCompleted v 1,
 });
+
+impl From<&KeysFounded> for wire::KeysFounded {
+    fn from(event: &KeysFounded) -> Self {
+        Self {
+            fingerprint: event.fingerprint.to_string(),
+            seen_at: Some(timestamp_to_wire(event.seen_at)),
+        }
+    }
+}
+
+impl TryFrom<wire::KeysFounded> for KeysFounded {
+    type Error = BadPayload;
+
+    fn try_from(event: wire::KeysFounded) -> Result<Self, BadPayload> {
+        Ok(Self {
+            fingerprint: event.fingerprint.into(),
+            seen_at: required_timestamp(event.seen_at.as_ref(), "seen_at")?,
+        })
+    }
+}
 
 impl From<&KeyVersionAdded> for wire::KeyVersionAdded {
     fn from(event: &KeyVersionAdded) -> Self {

@@ -5,6 +5,8 @@ use countersign_core::Timestamp;
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// See [`KeysFounded`].
+    KeysFounded(KeysFounded),
     /// See [`KeyVersionAdded`].
     KeyVersionAdded(KeyVersionAdded),
     /// See [`KeysRewrapped`].
@@ -25,6 +27,15 @@ pub enum Event {
     SecretRotationAdvanced(SecretRotationAdvanced),
     /// See [`SecretRotationCompleted`].
     SecretRotationCompleted(SecretRotationCompleted),
+}
+
+/// The installation has keys of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeysFounded {
+    /// Tells the index key from another, and nothing more.
+    pub fingerprint: Box<str>,
+    /// When it was seen.
+    pub seen_at: Timestamp,
 }
 
 /// A version of the key-encryption key is in the ring.

@@ -21,7 +21,7 @@ use countersign_eventsourcing::Decider;
 
 pub use event::{
     AssertionKeyPublished, AssertionKeysWithdrawn, Event, KeyProviderChanged, KeyVersionAdded,
-    KeyVersionsRetired, KeyringRewrapped, KeysRewrapped, SecretRotationAdvanced,
+    KeyVersionsRetired, KeyringRewrapped, KeysFounded, KeysRewrapped, SecretRotationAdvanced,
     SecretRotationBegun, SecretRotationCompleted,
 };
 pub use observe::{Observed, ObservedAssertionKey};
@@ -40,6 +40,13 @@ impl Keyring {
 /// What may be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
+    /// Tells the installation's keys from another's. Nothing happens if that was told.
+    Found {
+        /// Tells the index key from another.
+        fingerprint: Box<str>,
+        /// The present instant.
+        now: Timestamp,
+    },
     /// Tells what the keys are. Nothing happens if all of it was told, or if whoever looks is behind.
     Observe(Box<Observed>),
     /// Begins to seal every user's secrets anew.
@@ -75,6 +82,9 @@ pub enum Rejection {
     /// One rotation of secrets comes to its end before the next begins.
     #[error("users' secrets are being sealed anew: wait until that is complete")]
     SecretRotationUnderWay,
+    /// The log was written with other keys.
+    #[error("the event log was written with other keys")]
+    OtherKeys,
 }
 
 impl Decider for Keyring {
@@ -86,6 +96,11 @@ impl Decider for Keyring {
 
     fn decide(state: &State, command: Command) -> Result<Vec<Event>, Rejection> {
         match command {
+            Command::Found { fingerprint, now } => match state.fingerprint() {
+                None => Ok(vec![Event::KeysFounded(KeysFounded { fingerprint, seen_at: now })]),
+                Some(known) if *known == *fingerprint => Ok(vec![]),
+                Some(_) => Err(Rejection::OtherKeys),
+            },
             Command::Observe(observed) => Ok(observe::observe(state, &observed)),
             Command::BeginSecretRotation { now } => secret_rotation::begin(state, now),
             Command::NoteSecretRotation { rotation, users_done, users_total } => {

@@ -146,7 +146,8 @@ fn assert_monotonic(history: &[Event]) {
                 assert!(event.kids.iter().all(|kid| published.remove(kid)));
                 assert!(!published.is_empty(), "none is left");
             }
-            Event::KeysRewrapped(_)
+            Event::KeysFounded(_)
+            | Event::KeysRewrapped(_)
             | Event::KeyringRewrapped(_)
             | Event::KeyProviderChanged(_)
             | Event::SecretRotationBegun(_)

@@ -306,3 +306,12 @@ fn every_event_survives_the_stored_form() {
         assert_eq!(read, Ok(event));
     }
 }
+
+#[test]
+fn keys_are_told_from_another_installations() {
+    let found = |fingerprint: &str| Command::Found { fingerprint: fingerprint.into(), now: AT };
+    let founded = Event::KeysFounded(KeysFounded { fingerprint: "0f1e".into(), seen_at: AT });
+    given([]).when(found("0f1e")).then([founded.clone()]);
+    given([founded.clone()]).when(found("0f1e")).then([]);
+    given([founded]).when(found("0f1f")).then_rejected(Rejection::OtherKeys);
+}

@@ -8,6 +8,7 @@ use super::{Event, SecretRotation};
 /// The installation's own keys, as far as was told.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
+    fingerprint: Option<Box<str>>,
     provider: Option<Box<str>>,
     /// Those in the ring, the oldest first.
     versions: Vec<u32>,
@@ -31,6 +32,12 @@ pub(super) struct ToldKey {
 }
 
 impl State {
+    /// Returns what tells the installation's index key from another; `None` if nobody told.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<&str> {
+        self.fingerprint.as_deref()
+    }
+
     /// Returns who keeps the key-encryption key; `None` if nobody told.
     #[must_use]
     pub fn provider(&self) -> Option<&str> {
@@ -78,6 +85,7 @@ impl State {
 
     pub(super) fn evolve(mut self, event: &Event) -> Self {
         match event {
+            Event::KeysFounded(event) => self.fingerprint = Some(event.fingerprint.clone()),
             Event::KeyVersionAdded(event) => {
                 self.versions.push(event.version);
                 self.newest_version = self.newest_version.max(event.version);

@@ -1,5 +1,8 @@
 //! Keeps everything in memory, for tests. The model that the property test compares the other engines with.
 
+#[cfg(feature = "testing")]
+mod troubled;
+
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
@@ -17,6 +20,9 @@ use crate::{
     following::{self, Head, Page, Pages},
     matcher::Matcher,
 };
+
+#[cfg(feature = "testing")]
+pub use troubled::TroubledLog;
 
 /// How many events are looked at for one page.
 const PAGE_EVENTS: usize = 512;

@@ -22,7 +22,8 @@ use countersign_service::{Foundation, FoundationParts, tenant_stream};
 use futures_util::TryStreamExt as _;
 
 use super::{
-    Config, EngineChoice, Keyring, SharedEngine, first_key::make_first_key, keyring::Sharing,
+    Config, EngineChoice, Keyring, SharedEngine, first_key::make_first_key,
+    founded::must_be_its_own, keyring::Sharing,
 };
 use crate::{World, engines::without_login};
 
@@ -90,6 +91,7 @@ impl Installation {
         let keys = LocalKeys::open_with(&keys_dir, provider, rng, clock).await?;
         let snapshots = Arc::clone(&log) as Arc<dyn SnapshotStore>;
         let foundation = foundation(Arc::clone(&log) as _, snapshots, keys.vault(), world);
+        must_be_its_own(&foundation, &keys_dir).await?;
         let is_new = make_first_key(&foundation, directory).await?;
         let bus = InProcessBus::new(Arc::clone(&log) as _, Arc::clone(&log) as _);
         Ok(Self {
@@ -120,7 +122,9 @@ impl Installation {
         let (keys_dir, provider) = (config.shared_keys_dir(), config.keys.choice()?);
         let keys = SharedKeys::open_with(&keys_dir, &nats, &provider, rng, clock).await?;
         let bus = NatsBus::open(nats.clone()).await?;
-        Ok(Self::shared(config, log, &keys, (nats, bus), world))
+        let joined = Self::shared(config, log, &keys, (nats, bus), world);
+        must_be_its_own(&joined.foundation, &keys_dir).await?;
+        Ok(joined)
     }
 
     /// Makes what is missing for services over a shared log: its streams, the bus, the keys in a directory of this
@@ -154,6 +158,7 @@ impl Installation {
         };
         let bus = NatsBus::create(nats.clone(), DEFAULT_MAX_AGE).await?;
         let mut made = Self::shared(config, log, &keys, (nats, bus), world);
+        must_be_its_own(&made.foundation, &keys_dir).await?;
         made.is_new = make_first_key(&made.foundation, &config.data_dir).await?;
         Ok(made)
     }

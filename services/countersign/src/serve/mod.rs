@@ -9,6 +9,7 @@ mod config;
 mod engine_choice;
 mod first_key;
 mod flags;
+mod founded;
 mod installation;
 mod keyring;
 mod server;

@@ -6,7 +6,6 @@
     reason = "a failed test says so by panicking"
 )]
 
-mod log;
 mod world;
 
 use countersign_crypto::Sealed;
@@ -95,7 +94,7 @@ async fn whoever_goes_on_after_any_append_finishes_it_and_loses_no_secret() {
             let event = world.begin().await;
             world.log.end_after(appends, loses_the_last);
             let outcome = world.react(&event).await;
-            let was_interrupted = world.log.heal();
+            let was_interrupted = world.log.go_on();
             if outcome.is_ok() {
                 assert_eq!(appends, 4, "three users, and that it is complete");
                 break;

@@ -15,6 +15,7 @@ use countersign_domain::{
     user_authenticators::{Command, EraseUser, IssueRecoveryCodes, StartEnrollment},
 };
 use countersign_enrollment::SecretRotations;
+use countersign_eventlog::memory::TroubledLog;
 use countersign_eventsourcing::{
     EventLog as _, Metadata, NoSnapshots, Reactor as _, RecordedEvent, Request, Revision, Source,
 };
@@ -24,8 +25,6 @@ use futures_util::TryStreamExt as _;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-
-use crate::log::EndingLog;
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_700_000_000);
 
@@ -54,7 +53,7 @@ pub(crate) struct World {
     directory: TempDir,
     rng: Arc<CountingRng>,
     numbers: AtomicU64,
-    pub(crate) log: Arc<EndingLog>,
+    pub(crate) log: Arc<TroubledLog>,
     pub(crate) foundation: Arc<Foundation>,
     pub(crate) stop: CancellationToken,
 }
@@ -62,7 +61,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let (rng, log) = (Arc::new(CountingRng::default()), Arc::new(EndingLog::default()));
+        let (rng, log) = (Arc::new(CountingRng::default()), Arc::new(TroubledLog::default()));
         let foundation = foundation(&directory, &rng, &log);
         let (numbers, stop) = (AtomicU64::new(1), CancellationToken::new());
         Self { directory, rng, numbers, log, foundation, stop }
@@ -205,7 +204,7 @@ impl World {
 fn foundation(
     directory: &TempDir,
     rng: &Arc<CountingRng>,
-    log: &Arc<EndingLog>,
+    log: &Arc<TroubledLog>,
 ) -> Arc<Foundation> {
     let keys = LocalKeys::open(&directory.path().join("keys"), Arc::clone(rng) as _).unwrap();
     Arc::new(Foundation::new(FoundationParts {

@@ -7,7 +7,6 @@
 )]
 
 mod checkpoints;
-mod flaky_log;
 mod following;
 mod messenger;
 mod notices;

@@ -14,6 +14,7 @@ use countersign_core::{AuthenticatorId, Clock, Rng, TenantId, Timestamp, UserId}
 use countersign_domain::user_authenticators::{
     EnrollmentConfirmed, EnrollmentStarted, Event, UserAuthenticators,
 };
+use countersign_eventlog::memory::TroubledLog;
 use countersign_eventsourcing::{
     EventCodec, EventLog, ExpectedRevision, Filter, FollowItem, Metadata, NewEvent, NoSnapshots,
     Reactor, RecordedEvent, Revision, Source, StreamId,
@@ -25,7 +26,7 @@ use futures_util::TryStreamExt as _;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::{flaky_log::FlakyLog, messenger::Provider};
+use crate::messenger::Provider;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_700_000_000);
 pub(crate) const ALICE: &str = "alice@example.com";
@@ -66,7 +67,7 @@ pub(crate) struct World {
     keys: LocalKeys,
     rng: Arc<CountingRng>,
     numbers: AtomicU64,
-    pub(crate) log: Arc<FlakyLog>,
+    pub(crate) log: Arc<TroubledLog>,
     pub(crate) foundation: Arc<Foundation>,
     pub(crate) provider: Arc<Provider>,
 }
@@ -76,7 +77,7 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let rng = Arc::new(CountingRng::default());
         let keys = LocalKeys::open(&directory.path().join("keys"), Arc::clone(&rng) as _).unwrap();
-        let log = Arc::new(FlakyLog::default());
+        let log = Arc::new(TroubledLog::default());
         Self {
             foundation: Self::foundation(&log, &keys, &rng),
             provider: Arc::new(Provider::new(Arc::clone(&log) as _)),
@@ -89,7 +90,7 @@ impl World {
     }
 
     fn foundation(
-        log: &Arc<FlakyLog>,
+        log: &Arc<TroubledLog>,
         keys: &LocalKeys,
         rng: &Arc<CountingRng>,
     ) -> Arc<Foundation> {

@@ -27,6 +27,8 @@ pub(super) fn rejected(rejection: Rejection) -> ApiError {
         Rejection::SecretRotationUnderWay => {
             ApiError::with_message(Reason::RotationRefused, rejection.to_string())
         }
+        // Nobody serves with such keys.
+        Rejection::OtherKeys => ApiError::internal(rejection),
     }
 }
 

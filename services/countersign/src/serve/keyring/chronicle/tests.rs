@@ -4,16 +4,12 @@ use std::{
     fs,
     future::pending,
     path::Path,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
-use async_trait::async_trait;
 use countersign_domain::keyring::{Keyring as Told, State};
-use countersign_eventlog::memory::MemoryLog;
-use countersign_eventsourcing::{
-    AppendError, Appended, EventCodec as _, EventLog, EventStream, ExpectedRevision, Filter,
-    FollowStream, LogId, NewEvent, NoSnapshots, Position, ReadError, Revision, StreamId,
-};
+use countersign_eventlog::memory::TroubledLog;
+use countersign_eventsourcing::{EventCodec as _, EventLog as _, NoSnapshots, Revision};
 use countersign_keys::{AssertionAlgorithm, LocalKeys};
 use countersign_service::{FoundationParts, Reason};
 use futures_util::TryStreamExt as _;
@@ -27,101 +23,41 @@ use super::{
 };
 use crate::World;
 
-/// A log that can be told to be away.
-#[derive(Default)]
-struct FlakyLog {
-    log: MemoryLog,
-    /// How many appends it refuses.
-    refusals: AtomicUsize,
-    is_away: AtomicBool,
+/// Returns what was told, and by whom.
+async fn events_of(log: &TroubledLog) -> Vec<(String, Event)> {
+    let stored = log.read(&keyring_stream(), Revision::START).await.unwrap();
+    let stored: Vec<_> = stored.try_collect().await.unwrap();
+    let read = |recorded: &countersign_eventsourcing::RecordedEvent| {
+        let event = &recorded.event;
+        let read = Told::decode(&event.event_type, event.schema_version, &event.payload);
+        (event.metadata.requester.to_string(), read.unwrap())
+    };
+    stored.iter().map(read).collect()
 }
 
-impl FlakyLog {
-    fn refuse_appends(&self, count: usize) {
-        self.refusals.store(count, Ordering::SeqCst);
-    }
-
-    fn away() -> Arc<std::io::Error> {
-        Arc::new(std::io::Error::other("away"))
-    }
-
-    /// Returns what was told, and by whom.
-    async fn told(&self) -> Vec<(String, Event)> {
-        let stored = self.log.read(&keyring_stream(), Revision::START).await.unwrap();
-        let stored: Vec<_> = stored.try_collect().await.unwrap();
-        let read = |recorded: &countersign_eventsourcing::RecordedEvent| {
-            let event = &recorded.event;
-            let read = Told::decode(&event.event_type, event.schema_version, &event.payload);
-            (event.metadata.requester.to_string(), read.unwrap())
-        };
-        stored.iter().map(read).collect()
-    }
-
-    /// Returns what was told since there were `before` events, and by whom.
-    async fn told_since(&self, before: usize) -> Vec<(String, &'static str)> {
-        let told = self.told().await;
-        let name = |event: &Event| Told::encode(event).event_type;
-        told.iter().skip(before).map(|(who, event)| (who.clone(), name(event))).collect()
-    }
-
-    async fn state(&self) -> State {
-        let told = self.told().await;
-        told.iter().fold(State::default(), |state, (_, event)| {
-            <Told as countersign_eventsourcing::Decider>::evolve(state, event)
-        })
-    }
+/// Returns what was told since there were `before` events, and by whom.
+async fn told_since(log: &TroubledLog, before: usize) -> Vec<(String, &'static str)> {
+    let told = events_of(log).await;
+    let name = |event: &Event| Told::encode(event).event_type;
+    told.iter().skip(before).map(|(who, event)| (who.clone(), name(event))).collect()
 }
 
-#[async_trait]
-impl EventLog for FlakyLog {
-    fn id(&self) -> LogId {
-        self.log.id()
-    }
-
-    async fn append(
-        &self,
-        stream: &StreamId,
-        expected: ExpectedRevision,
-        events: &[NewEvent],
-    ) -> Result<Appended, AppendError> {
-        let less = |left: usize| left.checked_sub(1);
-        let is_refused =
-            self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok();
-        if is_refused || self.is_away.load(Ordering::SeqCst) {
-            return Err(AppendError::Unavailable(Self::away()));
-        }
-        self.log.append(stream, expected, events).await
-    }
-
-    async fn read(&self, stream: &StreamId, from: Revision) -> Result<EventStream, ReadError> {
-        if self.is_away.load(Ordering::SeqCst) {
-            return Err(ReadError::Unavailable(Self::away()));
-        }
-        self.log.read(stream, from).await
-    }
-
-    async fn follow(
-        &self,
-        filter: &Filter,
-        after: Option<Position>,
-    ) -> Result<FollowStream, ReadError> {
-        self.log.follow(filter, after).await
-    }
-
-    async fn head(&self) -> Result<Option<Position>, ReadError> {
-        self.log.head().await
-    }
+async fn state(log: &TroubledLog) -> State {
+    let told = events_of(log).await;
+    told.iter().fold(State::default(), |state, (_, event)| {
+        <Told as countersign_eventsourcing::Decider>::evolve(state, event)
+    })
 }
 
 /// A process that has keys.
 struct Process {
-    log: Arc<FlakyLog>,
+    log: Arc<TroubledLog>,
     keyring: Keyring,
     chronicle: Chronicle,
 }
 
 impl Process {
-    async fn start(directory: &Path, log: &Arc<FlakyLog>, sharing: Sharing) -> Self {
+    async fn start(directory: &Path, log: &Arc<TroubledLog>, sharing: Sharing) -> Self {
         let World { clock, rng } = World::default();
         let provider = countersign_keys::KeyProviderChoice::Local;
         let (rng_of_keys, clock_of_keys) = (Arc::clone(&rng), Arc::clone(&clock));
@@ -173,15 +109,15 @@ impl Process {
 /// A process that has told of its first keys, and how many events that was.
 async fn started() -> (TempDir, Process, usize) {
     let directory = tempfile::tempdir().unwrap();
-    let log = Arc::<FlakyLog>::default();
+    let log = Arc::<TroubledLog>::default();
     let process = Process::start(&directory.path().join("keys"), &log, Sharing::Alone).await;
     process.looks().await.unwrap();
-    let told = log.told_since(0).await;
+    let told = told_since(&log, 0).await;
     let names: Vec<_> = told.iter().map(|(_, name)| *name).collect();
     assert_eq!(names, ["KeyProviderChanged", "KeyVersionAdded", "AssertionKeyPublished"]);
     assert!(told.iter().all(|(who, _)| who == REQUESTER));
     process.looks().await.unwrap();
-    assert_eq!(log.told().await.len(), 3);
+    assert_eq!(events_of(&log).await.len(), 3);
     (directory, process, 3)
 }
 
@@ -193,7 +129,7 @@ fn by(who: &str, names: &[&'static str]) -> Vec<(String, &'static str)> {
 async fn what_is_asked_for_is_told_with_who_asked_and_a_repeat_does_nothing_more() {
     let (_directory, process, before) = started().await;
     assert!(matches!(process.begins("ada", Some(1)).await, Ok(Done::Now(2))));
-    assert_eq!(process.log.told_since(before).await, by("ada", &["KeyVersionAdded"]));
+    assert_eq!(told_since(&process.log, before).await, by("ada", &["KeyVersionAdded"]));
     let Ok(Done::Before(events)) = process.begins("ada", Some(1)).await else { panic!("twice") };
     assert!(matches!(events.as_slice(), [Event::KeyVersionAdded(added)] if added.version == 2));
     assert_eq!(process.versions(), [1, 2]);
@@ -203,7 +139,7 @@ async fn what_is_asked_for_is_told_with_who_asked_and_a_repeat_does_nothing_more
     let asked = process.asked("bob", "RetireKeyVersions", Some(2));
     process.chronicle.carry_out(asked, retire).await.unwrap();
     let expected = [by(REQUESTER, &["KeysRewrapped"]), by("bob", &["KeyVersionsRetired"])];
-    assert_eq!(process.log.told_since(before + 1).await, expected.concat());
+    assert_eq!(told_since(&process.log, before + 1).await, expected.concat());
 }
 
 #[tokio::test]
@@ -214,10 +150,10 @@ async fn a_change_that_the_log_was_not_told_of_is_told_by_its_repeat_and_not_don
     assert_eq!(error.reason, Reason::LogUnavailable);
     assert!(error.message.contains("the keys were changed"), "{error:?}");
     assert_eq!(error.metadata, [("keys", "changed".to_owned())]);
-    assert!(process.log.told_since(before).await.is_empty());
+    assert!(told_since(&process.log, before).await.is_empty());
     assert_eq!(process.versions(), [1, 2]);
     assert!(matches!(process.begins("ada", Some(1)).await, Ok(Done::Before(_))));
-    assert_eq!(process.log.told_since(before).await, by("ada", &["KeyVersionAdded"]));
+    assert_eq!(told_since(&process.log, before).await, by("ada", &["KeyVersionAdded"]));
     assert_eq!(process.versions(), [1, 2]);
 }
 
@@ -230,7 +166,7 @@ async fn a_repeat_that_nobody_can_tell_from_another_request_tells_of_what_was_do
         assert_eq!(process.versions(), [1, 2]);
     }
     assert!(matches!(process.begins("ada", None).await, Ok(Done::Before(_))));
-    assert_eq!(process.log.told_since(before).await, by("ada", &["KeyVersionAdded"]));
+    assert_eq!(told_since(&process.log, before).await, by("ada", &["KeyVersionAdded"]));
     // From here on it is another request.
     assert!(matches!(process.begins("ada", None).await, Ok(Done::Now(3))));
     assert_eq!(process.versions(), [1, 2, 3]);
@@ -249,20 +185,20 @@ async fn what_is_owed_is_told_at_the_next_look_with_who_asked_and_others_come_af
     assert!(matches!(process.begins("bob", Some(3)).await, Ok(Done::Now(4))));
     assert_eq!(process.versions(), [1, 2, 3, 4]);
     let expected = [by("ada", &["KeyVersionAdded"; 2]), by("bob", &["KeyVersionAdded"])];
-    assert_eq!(process.log.told_since(before).await, expected.concat());
+    assert_eq!(told_since(&process.log, before).await, expected.concat());
 }
 
 #[tokio::test]
 async fn nothing_is_done_while_the_log_is_away() {
     let (_directory, process, before) = started().await;
-    process.log.is_away.store(true, Ordering::SeqCst);
+    process.log.set_away(true);
     let error = process.begins("ada", Some(1)).await.err().unwrap();
     assert_eq!(error.reason, Reason::LogUnavailable);
     assert!(error.message.contains("nothing was changed"), "{error:?}");
     assert_eq!(process.versions(), [1]);
-    process.log.is_away.store(false, Ordering::SeqCst);
+    process.log.set_away(false);
     process.looks().await.unwrap();
-    assert!(process.log.told_since(before).await.is_empty());
+    assert!(told_since(&process.log, before).await.is_empty());
 }
 
 #[tokio::test]
@@ -280,7 +216,7 @@ async fn who_goes_away_in_the_middle_has_still_asked() {
         begun = is_begun => begun.unwrap(),
     }
     process.looks().await.unwrap();
-    assert_eq!(process.log.told_since(before).await, by("ada", &["KeyVersionAdded"]));
+    assert_eq!(told_since(&process.log, before).await, by("ada", &["KeyVersionAdded"]));
     assert!(matches!(process.begins("ada", Some(1)).await, Ok(Done::Before(_))));
     assert_eq!(process.versions(), [1, 2]);
 }
@@ -294,7 +230,7 @@ async fn what_was_refused_is_not_owed() {
     assert_eq!(error.reason, Reason::KeyringChanged);
     process.keyring.begin(None).await.unwrap();
     process.looks().await.unwrap();
-    assert_eq!(process.log.told_since(before).await, by(REQUESTER, &["KeyVersionAdded"]));
+    assert_eq!(told_since(&process.log, before).await, by(REQUESTER, &["KeyVersionAdded"]));
 }
 
 #[tokio::test]
@@ -311,7 +247,7 @@ async fn a_ring_that_was_wrapped_anew_is_told_once_also_when_the_log_was_away() 
     let again = process.chronicle.carry_out(asked, rewrap()).await;
     assert!(matches!(again, Ok(Done::Before(_))));
     assert_eq!(times.into_inner(), 1);
-    assert_eq!(process.log.told_since(before).await, by("ada", &["KeyringRewrapped"]));
+    assert_eq!(told_since(&process.log, before).await, by("ada", &["KeyringRewrapped"]));
 }
 
 #[tokio::test]
@@ -323,7 +259,7 @@ async fn after_a_crash_in_between_the_next_start_tells_of_it() {
     drop(process);
     let process = Process::start(&directory.path().join("keys"), &log, Sharing::Alone).await;
     process.looks().await.unwrap();
-    assert_eq!(log.told_since(before).await, by(REQUESTER, &["KeyVersionAdded"]));
+    assert_eq!(told_since(&log, before).await, by(REQUESTER, &["KeyVersionAdded"]));
 }
 
 /// Brings a directory of keys to another replica.
@@ -339,7 +275,7 @@ fn bring(from: &Path, to: &Path) {
 async fn replicas_that_see_different_directories_do_not_contradict_each_other() {
     let directory = tempfile::tempdir().unwrap();
     let (new, old) = (directory.path().join("new"), directory.path().join("old"));
-    let log = Arc::<FlakyLog>::default();
+    let log = Arc::<TroubledLog>::default();
     let ahead = Process::start(&new, &log, Sharing::Shared).await;
     bring(&new, &old);
     let behind = Process::start(&old, &log, Sharing::Shared).await;
@@ -347,7 +283,7 @@ async fn replicas_that_see_different_directories_do_not_contradict_each_other() 
     ahead.looks().await.unwrap();
     // Where replicas share keys, nobody says who keeps them.
     assert_eq!(
-        log.told_since(0).await,
+        told_since(&log, 0).await,
         by(REQUESTER, &["KeyVersionAdded", "AssertionKeyPublished"])
     );
 
@@ -361,8 +297,8 @@ async fn replicas_that_see_different_directories_do_not_contradict_each_other() 
     );
     rotated.await.unwrap();
     ahead.looks().await.unwrap();
-    let told = log.told().await;
-    let names: Vec<_> = log.told_since(2).await.into_iter().map(|(_, name)| name).collect();
+    let told = events_of(&log).await;
+    let names: Vec<_> = told_since(&log, 2).await.into_iter().map(|(_, name)| name).collect();
     let steps = ["KeyVersionAdded", "KeysRewrapped", "KeyVersionsRetired", "AssertionKeyPublished"];
     assert_eq!(names, steps);
 
@@ -371,7 +307,7 @@ async fn replicas_that_see_different_directories_do_not_contradict_each_other() 
     for process in [&behind, &restarted, &ahead] {
         process.looks().await.unwrap();
     }
-    assert_eq!(log.told().await, told);
-    let state = log.state().await;
+    assert_eq!(events_of(&log).await, told);
+    let state = state(&log).await;
     assert_eq!((state.versions(), state.published().count()), (&[2][..], 2));
 }
