@@ -1,6 +1,9 @@
 //! What the time of a refusal tells: whether somebody with a clock can tell an unknown user or authenticator from a wrong code.
 
-use std::time::Instant;
+use std::{
+    hint::spin_loop,
+    time::{Duration, Instant},
+};
 
 use countersign_proto::challenge::{
     VerificationOutcome, VerifyChallengeRequest, challenge_service_client::ChallengeServiceClient,
@@ -21,6 +24,13 @@ const WRONG_CODES: usize = 4;
 /// Beyond this, a test of two means counts as having found a difference (Reparaz, Balasch and Verbauwhede, "Dude, is my
 /// code constant time?", 2017).
 const FOUND: f64 = 4.5;
+
+/// Before a request lies a pause of chance up to this. The server's timers tick by the millisecond: who asks right after the last
+/// answer always meets the same part of a tick, and what comes before a way would look like the way itself.
+const LONGEST_PAUSE: Duration = Duration::from_millis(2);
+
+/// The same chance in every run.
+const SEED: u64 = 7;
 
 /// An id that nobody has.
 const NOBODYS: &str = "0198c000-0000-7000-8000-000000000000";
@@ -71,11 +81,12 @@ impl Way {
     }
 }
 
-/// Has one caller be refused in every way in turn, so that all ways see the same weather.
+/// Has one caller be refused in every way, so that all ways see the same weather, each time in another order and after another
+/// pause, so that none has a place of its own in it.
 pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     report.section(
         Section::Timing,
-        "How long a refusal takes, one caller, every way in turn. The noise is the interquartile range of a wrong code.",
+        "How long a refusal takes, one caller, the ways shuffled. The noise is the interquartile range of a wrong code.",
     )?;
     let directory = plan.directory()?;
     let server = RunningServer::start(plan, directory.path()).await?;
@@ -85,13 +96,25 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<
     let client = platform.challenge_clients(1).await?.next();
     let mut client = client.ok_or_else(|| anyhow::anyhow!("there is no client"))?;
     let mut taken: [Vec<f64>; WAYS.len()] = Default::default();
+    let mut chance = fastrand::Rng::with_seed(SEED);
     for (number, user) in users.iter().cycle().take(users.len() * WRONG_CODES).enumerate() {
-        for (way, taken) in WAYS.iter().zip(&mut taken) {
+        let mut ways: Vec<_> = WAYS.iter().zip(&mut taken).collect();
+        chance.shuffle(&mut ways);
+        for (way, taken) in ways {
+            pause(LONGEST_PAUSE.mul_f64(chance.f64()));
             taken.push(refused(&mut client, way.request(user, number)).await?);
         }
     }
     server.stop().await?;
     tell(report, &taken)
+}
+
+/// Waits more exactly than a timer does.
+fn pause(length: Duration) {
+    let began = Instant::now();
+    while began.elapsed() < length {
+        spin_loop();
+    }
 }
 
 /// Asks, and returns how long it took in microseconds.

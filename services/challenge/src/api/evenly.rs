@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use countersign_core::Rng;
 use countersign_proto::challenge::{VerificationOutcome, VerifyChallengeResponse};
 use countersign_service::{ApiError, Reason};
 use tokio::time::{Instant, sleep_until};
@@ -12,15 +13,27 @@ use tokio::time::{Instant, sleep_until};
 /// some.
 const REFUSED_AFTER: Duration = Duration::from_millis(25);
 
+/// Over so many whole milliseconds the end is drawn. Timers tick by the millisecond, counted from when a thread last had nothing to
+/// do, and that tells what it did before; once the end is drawn, any part of a tick is as likely after any work.
+const SPREAD_MILLIS: u32 = 4;
+
 /// Holds a refusal back until its time, counted from `began`; anything else is returned at once.
 pub(super) async fn evenly(
     began: Instant,
+    rng: &dyn Rng,
     answer: Result<VerifyChallengeResponse, ApiError>,
 ) -> Result<VerifyChallengeResponse, ApiError> {
     if is_refusal(&answer) {
-        sleep_until(began + REFUSED_AFTER).await;
+        sleep_until(began + REFUSED_AFTER + spread(rng)).await;
     }
     answer
+}
+
+/// Draws a part of the spread, to the microsecond.
+fn spread(rng: &dyn Rng) -> Duration {
+    let mut drawn = [0; 4];
+    rng.fill(&mut drawn);
+    Duration::from_micros((u32::from_le_bytes(drawn) % (SPREAD_MILLIS * 1_000)).into())
 }
 
 fn is_refusal(answer: &Result<VerifyChallengeResponse, ApiError>) -> bool {
@@ -44,12 +57,29 @@ fn is_refusal(answer: &Result<VerifyChallengeResponse, ApiError>) -> bool {
 mod tests {
     use super::*;
 
+    /// Draws the same again and again.
+    struct Always(u8);
+
+    impl Rng for Always {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0);
+        }
+    }
+
     async fn taken(answer: Result<VerifyChallengeResponse, ApiError>) -> Duration {
         let began = Instant::now();
         // The work that was done before.
         tokio::time::advance(Duration::from_millis(3)).await;
-        drop(evenly(began, answer).await);
+        drop(evenly(began, &Always(0), answer).await);
         began.elapsed()
+    }
+
+    #[test]
+    fn the_end_is_drawn_from_whole_ticks() {
+        for drawn in 0..=255 {
+            assert!(spread(&Always(drawn)) < Duration::from_millis(SPREAD_MILLIS.into()));
+        }
+        assert_ne!(spread(&Always(1)), spread(&Always(2)));
     }
 
     fn with(outcome: VerificationOutcome) -> Result<VerifyChallengeResponse, ApiError> {

@@ -17,7 +17,7 @@ impl ChallengeApi {
         message: wire::VerifyChallengeRequest,
     ) -> Result<wire::VerifyChallengeResponse, ApiError> {
         let began = Instant::now();
-        evenly(began, self.judge(scope, message).await).await
+        evenly(began, &*self.foundation.rng, self.judge(scope, message).await).await
     }
 
     async fn judge(
