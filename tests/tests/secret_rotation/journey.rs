@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use countersign_proto::{
+    admin::SetRetentionRequest,
     challenge::{VerificationOutcome, VerifyChallengeRequest},
     enrollment::{
         ConfirmEnrollmentRequest, ConfirmationOutcome, IssueTemporaryAccessPassRequest,
@@ -141,5 +142,28 @@ async fn whoever_was_erased_stays_erased_and_the_log_tells_of_the_others() {
     assert_eq!(seen.users_done, 1);
     assert_eq!(tenant.history("bob").await.last().unwrap(), "UserErased");
     assert_eq!(tenant.history("ann").await.last().unwrap(), "SecretsResealed");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_is_no_sign_of_life_of_users() {
+    const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+    let house = House::single().await;
+    let (operator, tenant) = (house.operator(), house.tenant("acme").await);
+    tenant.enrol("ann").await;
+    let retain = SetRetentionRequest { inactive_user_days: 30, ..Default::default() };
+    tenant.admin.admin().set_retention(retain).await.unwrap();
+    house.clock.advance(DAY * 29);
+    begin(&operator, "").await.unwrap();
+    until(&operator, is_complete).await;
+    assert_eq!(tenant.history("ann").await.last().unwrap(), "SecretsResealed");
+    house.clock.advance(DAY * 2);
+    let gone = async {
+        while tenant.count("ann", "UserErased").await == 0 {
+            tokio::time::sleep(crate::PAUSE).await;
+        }
+    };
+    tokio::time::timeout(crate::PATIENCE, gone).await.expect("ann was silent for 31 days");
     house.stop().await;
 }

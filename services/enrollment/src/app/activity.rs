@@ -19,6 +19,9 @@ use futures_util::TryStreamExt as _;
 /// After this event a user has nothing left.
 const ERASED: &str = "UserErased";
 
+/// This is done for everybody at once, and says nothing of anybody.
+const RESEALED: &str = "SecretsResealed";
+
 /// When each user last did something, or something was done for them.
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
@@ -63,6 +66,9 @@ impl Activity {
         let Ok(user) = User::of(&recorded.stream) else { return };
         if recorded.event.event_type == ERASED {
             self.forget(&user);
+            return;
+        }
+        if recorded.event.event_type == RESEALED {
             return;
         }
         let at = recorded.event.metadata.recorded_at;
@@ -112,6 +118,9 @@ pub(crate) async fn last_heard_of(
     for stream in [user.authenticators(), user.challenges(), user.sign_ins()] {
         let mut events = log.read(&stream, Revision::START).await?;
         while let Some(recorded) = events.try_next().await? {
+            if recorded.event.event_type == RESEALED {
+                continue;
+            }
             last = last.max(Some(recorded.event.metadata.recorded_at));
         }
     }
@@ -178,6 +187,14 @@ mod tests {
         assert_eq!(silent_since(&activity, 31).len(), 3);
         let other = TenantId::parse("globex").unwrap();
         assert_eq!(activity.silent(&other, |_| true), []);
+    }
+
+    #[test]
+    fn secrets_that_are_sealed_anew_are_no_sign_of_life() {
+        let mut activity = Activity::default();
+        activity.take_in(&event("EnrollmentStarted", &user(1), 10));
+        activity.take_in(&event("SecretsResealed", &user(1), 90));
+        assert_eq!(silent_since(&activity, 11), [user(1)]);
     }
 
     #[test]
