@@ -16,7 +16,8 @@ pub enum VaultError {
     /// A stored key or a sealed value is not what was written, or belongs to someone else.
     #[error("a key or a sealed value is damaged")]
     Damaged(#[source] Arc<dyn Error + Send + Sync>),
-    /// The user's secrets are under another generation of keys by now: load the user again, and repeat.
+    /// The user's secrets are under another generation of keys by now: load the user again, and repeat. If the user is the same
+    /// then, the key is lost: the log and the keys are not of the same time.
     #[error("the user's secrets are under another key by now")]
     Superseded,
 }

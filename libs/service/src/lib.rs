@@ -43,7 +43,7 @@ pub use foundation::{
 pub use passed_over::{PassedEvent, PassedOver};
 pub use reason::Reason;
 pub use scope::{APPROVAL_METADATA, Scope};
-pub use secrets::open_record;
+pub use secrets::{LostSecretsKey, open_record};
 pub use status::{to_last_status, to_status};
 pub use usable::usable;
 pub use world::{OsRandom, SystemClock};

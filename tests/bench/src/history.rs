@@ -25,13 +25,15 @@ const STEP: i64 = 30;
 /// Returns a user's enrolment: two events and the choice of a default.
 pub(crate) fn enrollment(user: u64, key_id: &str) -> anyhow::Result<Vec<EncodedEvent>> {
     let seal = |length| Sealed { key_id: key_id.into(), ciphertext: vec![0xa5; length] };
+    // Under the user's first secrets key.
+    let record = Sealed { key_id: format!("{key_id}.1").into(), ..seal(72) };
     let mut stream = Stream::<UserAuthenticators>::default();
     stream.decide(user_authenticators::Command::StartEnrollment(StartEnrollment {
         authenticator_id: authenticator(user),
         kind: "totp".into(),
         display_name: seal(60),
         user_id: seal(56),
-        record: seal(72),
+        record,
         parameters: BTreeMap::from(
             [("algorithm", "SHA1"), ("digits", "6"), ("period_seconds", "30")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned())),

@@ -20,10 +20,11 @@ const STREAM: &str = "keyring-platform.installation";
 /// Who tells of what nobody asked for.
 const ITSELF: &str = "service:keys";
 
-/// Returns what the log tells of the keys.
+/// Returns what the log tells of the keys, but that there are some.
 pub(crate) async fn told(operator: &Caller) -> Vec<RecordedEvent> {
     let events = operator.replay(ReplayEventsRequest::default()).await;
-    events.into_iter().filter(|event| event.stream == STREAM).collect()
+    let is_told = |event: &RecordedEvent| event.stream == STREAM && event.r#type != "KeysFounded";
+    events.into_iter().filter(is_told).collect()
 }
 
 /// Waits until the log tells of this, and returns it all.

@@ -21,6 +21,10 @@ use crate::{store::CACHED_KEYS, user_keys::OwnedKeys};
 /// How long keys in memory are used after the last moment at which all erasures were known.
 pub(crate) const TRUSTED_FOR: Duration = Duration::from_secs(60);
 
+/// Of how many users it is remembered which message was heard of last. Whoever looks a user up takes seconds at most, so what is
+/// heard meanwhile is still among them.
+const REMEMBERED: usize = 4_096;
+
 /// What is known of a user.
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
@@ -38,6 +42,8 @@ pub(crate) struct Heard(u64);
 pub(crate) struct Kept {
     cache: Cache<UserKey, Entry>,
     heard: Mutex<u64>,
+    /// The sequences of users' messages with keys that were heard of lately.
+    newest: Cache<UserKey, u64>,
     began: Instant,
     /// Milliseconds from `began` to the last moment at which all erasures were known.
     known: AtomicU64,
@@ -49,6 +55,7 @@ impl Kept {
         Self {
             cache: Cache::new(CACHED_KEYS),
             heard: Mutex::new(0),
+            newest: Cache::new(REMEMBERED),
             began: now,
             known: AtomicU64::new(0),
         }
@@ -81,7 +88,11 @@ impl Kept {
     /// Keeps what was looked up since `begun`, unless something was heard meanwhile that may say otherwise.
     pub(crate) fn keep(&self, user: UserKey, entry: Entry, begun: Heard) {
         let heard = self.heard.lock();
-        if *heard == begun.0 {
+        let is_replaced = match &entry {
+            Entry::Keys(_, kept) => self.newest.peek(&user).is_some_and(|newest| newest > *kept),
+            Entry::Erased => false,
+        };
+        if *heard == begun.0 && !is_replaced {
             self.cache.insert(user, entry);
         }
     }
@@ -101,8 +112,10 @@ impl Kept {
         sequence: u64,
         is_same: impl FnOnce(&OwnedKeys) -> bool,
     ) {
-        let mut heard = self.heard.lock();
-        *heard += 1;
+        let _alone = self.heard.lock();
+        if self.newest.peek(&user).is_none_or(|newest| newest < sequence) {
+            self.newest.insert(user, sequence);
+        }
         let Some(Entry::Keys(keys, kept)) = self.cache.peek(&user) else { return };
         if kept < sequence && !is_same(&keys) {
             self.cache.remove(&user);
@@ -145,11 +158,15 @@ mod tests {
         assert!(kept.get(ALICE, now).is_some());
         kept.replaced(ALICE, 6, |_| false);
         assert!(kept.get(ALICE, now).is_none());
-        // What is being read meanwhile may be the older one.
-        let begun = kept.begin();
-        kept.replaced(ALICE, 6, |_| false);
-        kept.keep(ALICE, key(), begun);
+        // What was being read meanwhile is the older one; of others it is not.
+        kept.keep(ALICE, key(), kept.begin());
         assert!(kept.get(ALICE, now).is_none());
+        let begun = kept.begin();
+        kept.replaced(ALICE, 7, |_| false);
+        kept.keep(BOB, key(), begun);
+        assert!(kept.get(BOB, now).is_none(), "message 9 is newer");
+        kept.keep(UserKey::new([3; 16]), key(), begun);
+        assert!(kept.get(UserKey::new([3; 16]), now).is_some());
         // Whoever was erased stays so.
         kept.erased(BOB);
         kept.replaced(BOB, 10, |_| false);

@@ -23,7 +23,7 @@ use countersign_eventsourcing::{
     ReadError, Request,
 };
 use countersign_keys::{SecretsKey, VaultError};
-use countersign_service::{ApiError, Foundation, Reason, User, seals};
+use countersign_service::{ApiError, Foundation, LostSecretsKey, Reason, User, seals};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use uuid::Uuid;
 
@@ -175,9 +175,21 @@ impl Rotating<'_> {
     ) -> (User, Result<Fared, ApiError>) {
         let fared = match begun {
             Ok(()) => self.reseal(&user, &known).await,
+            Err(VaultError::Superseded) => self.superseded(&user, &known).await,
             Err(error) => faring(&user, error),
         };
         (user, fared)
+    }
+
+    /// Tells a key that others exchanged meanwhile from one that is lost.
+    async fn superseded(&self, user: &User, known: &Folded<State>) -> Result<Fared, ApiError> {
+        let now = self.foundation.authenticators.load(&user.authenticators()).await?;
+        let generation = known.state.secrets_generation();
+        if now.state.secrets_generation() == generation {
+            pass(user, &LostSecretsKey { generation });
+            return Ok(Fared::Passed);
+        }
+        Ok(Fared::Again)
     }
 
     /// Seals a user's secrets under the next key, which is there by now.

@@ -5,7 +5,7 @@ use countersign_crypto::Sealed;
 use countersign_domain::user_authenticators::{Command, Rejection, State, UserAuthenticators};
 use countersign_eventsourcing::{ExecuteError, Executed, Request};
 use countersign_keys::{SecretsKey, VaultError};
-use countersign_service::{ApiError, Foundation, User, seals};
+use countersign_service::{ApiError, Foundation, LostSecretsKey, User, seals};
 
 use crate::api::status::rejected;
 
@@ -29,6 +29,7 @@ pub(crate) async fn execute_sealing(
     command: impl Fn(Sealed) -> Command + Send,
 ) -> Result<Executed<UserAuthenticators>, ApiError> {
     let stream = user.authenticators();
+    let mut superseded = None;
     for _ in 0..TRIES {
         let known = foundation.authenticators.load(&stream).await?;
         let (key, seen) = (secrets_key(user, &known.state), known.next_revision);
@@ -37,7 +38,13 @@ pub(crate) async fn execute_sealing(
         let sealed = foundation.vault.seal_secret(&key, seals::RECORD, record.expose()).await;
         let command = match sealed {
             Ok(sealed) => command(sealed),
-            Err(VaultError::Superseded) => continue,
+            Err(VaultError::Superseded) if superseded == Some(key.generation) => {
+                return Err(LostSecretsKey { generation: key.generation }.into());
+            }
+            Err(VaultError::Superseded) => {
+                superseded = Some(key.generation);
+                continue;
+            }
             Err(error) => return Err(error.into()),
         };
         match foundation.authenticators.execute_seen(&stream, request, command, seen).await {

@@ -165,3 +165,27 @@ async fn an_installation_without_users_has_nothing_to_seal() {
     assert_eq!((rotation.users_done, rotation.users_total), (0, 0));
     assert!(rotation.completed_at.is_some());
 }
+
+#[tokio::test]
+async fn whose_key_is_lost_is_named_and_keeps_nobody() {
+    let mut world = World::new();
+    let before = three(&world).await;
+    let (ann, sealed) = &before[0];
+    // As with keys from after a rotation beside a log from before it.
+    world.lose_key(ann, 1).await;
+    world.restart();
+    let opened = world.open(ann, &sealed[0]).await;
+    assert!(matches!(opened, Err(VaultError::Superseded)), "{opened:?}");
+    let error = world.open_as_services_do(ann).await.unwrap_err();
+    assert_eq!(error.reason.as_str(), "DATA_DAMAGED");
+    let source = error.source.unwrap().to_string();
+    assert!(source.contains("not of the same time"), "{source}");
+
+    let event = world.begin().await;
+    world.react(&event).await.unwrap();
+    let rotation = world.rotation().await;
+    assert!(rotation.completed_at.is_some());
+    assert_eq!(rotation.users_done, 2);
+    assert_eq!(world.secrets(&before[1].0).await, ["seed of bob"]);
+    assert_eq!(world.sealed(ann).await, *sealed);
+}

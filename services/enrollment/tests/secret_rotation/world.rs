@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use countersign_core::{AuthenticatorId, Clock, Rng, TenantId, Timestamp, UserId};
+use countersign_core::{AuthenticatorId, Clock, Rng, SecretBytes, TenantId, Timestamp, UserId};
 use countersign_crypto::Sealed;
 use countersign_domain::{
     keyring::{self, SecretRotation},
@@ -20,7 +20,9 @@ use countersign_eventsourcing::{
     EventLog as _, Metadata, NoSnapshots, Reactor as _, RecordedEvent, Request, Revision, Source,
 };
 use countersign_keys::{LocalKeys, SecretsKey, VaultError};
-use countersign_service::{Foundation, FoundationParts, User, keyring_stream, seals};
+use countersign_service::{
+    ApiError, Foundation, FoundationParts, User, keyring_stream, open_record, seals,
+};
 use futures_util::TryStreamExt as _;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -166,6 +168,25 @@ impl World {
         let vault = &self.foundation.vault;
         let opened = vault.unseal_secret(&user.tenant, user.key, seals::RECORD, sealed).await?;
         Ok(String::from_utf8(opened.expose().to_vec()).unwrap())
+    }
+
+    /// Exchanges a user's key though nothing was sealed anew.
+    pub(crate) async fn lose_key(&self, user: &User, generation: u32) {
+        let key = SecretsKey { tenant: user.tenant.clone(), user: user.key, generation };
+        let next = SecretsKey { generation: generation + 1, ..key.clone() };
+        let vault = &self.foundation.vault;
+        vault.begin_exchange(vec![key]).await.unwrap().remove(0).unwrap();
+        vault.end_exchange(vec![next]).await.unwrap().remove(0).unwrap();
+    }
+
+    /// Opens the first record of a user as services do.
+    pub(crate) async fn open_as_services_do(
+        &self,
+        user: &User,
+    ) -> Result<Option<SecretBytes>, ApiError> {
+        let known = self.foundation.authenticators.load(&user.authenticators()).await.unwrap();
+        let authenticator = known.state.authenticators().first().unwrap();
+        open_record(&self.foundation, user, authenticator).await
     }
 
     /// Returns a user's secrets.
