@@ -112,10 +112,8 @@ impl UserVault {
         plaintext: &[u8],
     ) -> Result<Sealed, VaultError> {
         let SecretsKey { tenant, user, generation } = key;
-        let mut owned = self.find_or_make(tenant, *user).await?;
-        if owned.keys.secrets(*generation).is_none() {
-            owned = self.find_again(tenant, *user).await?;
-        }
+        let owned = self.find_or_make(tenant, *user).await?;
+        let owned = self.holding(owned, *user, *generation).await?;
         let secrets = owned.keys.secrets(*generation).ok_or(VaultError::Superseded)?;
         let context = SealContext { tenant, user: *user, field, generation: Some(*generation) };
         Ok(secrets.seal(&context, plaintext, &*self.inner.rng))
@@ -133,20 +131,21 @@ impl UserVault {
         }
     }
 
-    /// Finds a user's keys where they are stored, because those in memory lack one.
-    async fn find_again(
+    /// Returns `owned`, or if it lacks the secrets key of `generation`, the user's keys as they are stored by now.
+    async fn holding(
         &self,
-        tenant: &TenantId,
+        owned: Arc<OwnedKeys>,
         user: UserKey,
+        generation: u32,
     ) -> Result<Arc<OwnedKeys>, VaultError> {
-        let found = match &self.inner.store {
-            Store::Local(store) => store.load(tenant, user)?,
-            Store::Shared(store) => Box::pin(store.find(tenant, user)).await?,
-        };
-        match found {
-            Found::Keys(owned) => Ok(owned),
-            Found::Erased | Found::Nothing => Err(VaultError::Erased),
+        if owned.keys.secrets(generation).is_some() {
+            return Ok(owned);
         }
+        let found = match &self.inner.store {
+            Store::Local(store) => store.load(&owned.tenant, user)?,
+            Store::Shared(store) => Box::pin(store.find(&owned.tenant, user)).await?,
+        };
+        found.keys()
     }
 
     /// Finds a user's key or makes it. A first key is made on a thread that may wait for the disk, where those who come
@@ -171,10 +170,7 @@ impl UserVault {
                 None => Box::pin(store.find_or_make(tenant, user)).await?,
             },
         };
-        match found {
-            Found::Keys(owned) => Ok(owned),
-            Found::Erased | Found::Nothing => Err(VaultError::Erased),
-        }
+        found.keys()
     }
 
     /// Opens what was sealed as the `field` of a user.
@@ -189,14 +185,10 @@ impl UserVault {
         field: &'static str,
         sealed: &Sealed,
     ) -> Result<SecretBytes, VaultError> {
-        match self.find(tenant, user).await? {
-            Found::Keys(owned) => {
-                let context = SealContext { tenant, user, field, generation: None };
-                let opened = owned.keys.data().open(&context, sealed);
-                opened.map_err(|error| VaultError::Damaged(Arc::new(error)))
-            }
-            Found::Erased | Found::Nothing => Err(VaultError::Erased),
-        }
+        let owned = self.find(tenant, user).await?.keys()?;
+        let context = SealContext { tenant, user, field, generation: None };
+        let opened = owned.keys.data().open(&context, sealed);
+        opened.map_err(|error| VaultError::Damaged(Arc::new(error)))
     }
 
     /// Opens what [`seal_secret`](Self::seal_secret) sealed as the `field` of a user.
@@ -211,16 +203,11 @@ impl UserVault {
         field: &'static str,
         sealed: &Sealed,
     ) -> Result<SecretBytes, VaultError> {
-        let mut owned = match self.find(tenant, user).await? {
-            Found::Keys(owned) => owned,
-            Found::Erased | Found::Nothing => return Err(VaultError::Erased),
-        };
+        let owned = self.find(tenant, user).await?.keys()?;
         let generation = sealed.generation();
         let damaged = || VaultError::damaged("a sealed secret", "it names no generation of keys");
         let generation = generation.ok_or_else(damaged)?;
-        if owned.keys.secrets(generation).is_none() {
-            owned = self.find_again(tenant, user).await?;
-        }
+        let owned = self.holding(owned, user, generation).await?;
         let secrets = owned.keys.secrets(generation).ok_or(VaultError::Superseded)?;
         let context = SealContext { tenant, user, field, generation: Some(generation) };
         secrets.open(&context, sealed).map_err(|error| VaultError::Damaged(Arc::new(error)))
@@ -276,13 +263,9 @@ impl UserVault {
         field: &'static str,
         value: &[u8],
     ) -> Result<u64, VaultError> {
-        match self.find(tenant, user).await? {
-            Found::Keys(owned) => {
-                let context = SealContext { tenant, user, field, generation: None };
-                Ok(owned.keys.data().name(&context, value))
-            }
-            Found::Erased | Found::Nothing => Err(VaultError::Erased),
-        }
+        let owned = self.find(tenant, user).await?.keys()?;
+        let context = SealContext { tenant, user, field, generation: None };
+        Ok(owned.keys.data().name(&context, value))
     }
 
     /// Destroys a user's key for ever: when this returns, no byte of it is left in the store or in memory, and nobody

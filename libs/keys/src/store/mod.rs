@@ -66,6 +66,16 @@ pub(crate) enum Found {
     Nothing,
 }
 
+impl Found {
+    /// Returns the keys of a user who must have some.
+    pub(crate) fn keys(self) -> Result<Arc<OwnedKeys>, VaultError> {
+        match self {
+            Self::Keys(owned) => Ok(owned),
+            Self::Erased | Self::Nothing => Err(VaultError::Erased),
+        }
+    }
+}
+
 /// Where a user's slot is, and how far it has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {

@@ -11,10 +11,12 @@ use countersign_domain::{
     user_sign_ins::UserSignIns,
 };
 use countersign_eventsourcing::{
-    Decider as _, EventLog, Filter, FollowItem, Position, ReadError, RecordedEvent, Revision,
+    Decider as _, EventLog, Filter, Position, ReadError, RecordedEvent, Revision,
 };
 use countersign_service::User;
 use futures_util::TryStreamExt as _;
+
+use super::history::read_on;
 
 /// After this event a user has nothing left.
 const ERASED: &str = "UserErased";
@@ -42,24 +44,10 @@ impl Activity {
     /// the user's own streams first.
     pub(crate) async fn catch_up(&mut self, log: &dyn EventLog) -> Result<(), ReadError> {
         let filter = Filter { tenant: self.of.clone(), ..users() };
-        let mut items = log.follow(&filter, self.after).await?;
-        while let Some(item) = items.try_next().await? {
-            match item {
-                FollowItem::Event(event) => {
-                    self.take_in(&event);
-                    self.after = Some(event.position);
-                    // A log in memory never waits: others get their turn.
-                    tokio::task::coop::consume_budget().await;
-                }
-                FollowItem::Poison(poison) => self.after = Some(poison.position),
-                FollowItem::Checkpoint(position) => self.after = Some(position),
-                FollowItem::CaughtUp(position) => {
-                    self.after = position.or(self.after);
-                    break;
-                }
-            }
-        }
-        Ok(())
+        let mut after = self.after;
+        let read = read_on(log, &filter, &mut after, |event| self.take_in(event)).await;
+        self.after = after;
+        read
     }
 
     fn take_in(&mut self, recorded: &RecordedEvent) {

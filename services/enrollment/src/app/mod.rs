@@ -7,6 +7,7 @@ mod draw;
 mod erase_inactive;
 mod erase_tenant;
 mod erase_user;
+mod history;
 mod issue_recovery_codes;
 mod issue_temporary_access_pass;
 mod life;

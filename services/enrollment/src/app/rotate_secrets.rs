@@ -19,15 +19,14 @@ use countersign_domain::user_authenticators::{
     Command, Rejection, ResealSecrets, State, UserAuthenticators,
 };
 use countersign_eventsourcing::{
-    Decider as _, EventLog, ExecuteError, Executed, Filter, Folded, FollowItem, Metadata,
-    ReadError, Request,
+    Decider as _, EventLog, ExecuteError, Executed, Filter, Folded, Metadata, ReadError, Request,
 };
 use countersign_keys::{SecretsKey, VaultError};
 use countersign_service::{ApiError, Foundation, LostSecretsKey, Reason, User, seals};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use uuid::Uuid;
 
-use super::seal_secret::secrets_key;
+use super::{history::read_on, seal_secret::secrets_key};
 use crate::api::status::rejected;
 
 /// Names the commands by which secrets are sealed anew (RFC 9562 section 5.5); never changes, or repeats would not be found.
@@ -272,20 +271,13 @@ fn pass(user: &User, error: &(dyn std::error::Error + 'static)) {
 /// Returns everybody who has authenticators, or had.
 async fn users(log: &dyn EventLog) -> Result<Vec<User>, ReadError> {
     let mut found: HashMap<TenantId, HashSet<UserKey>> = HashMap::new();
-    let mut items = log.follow(&Filter::category(UserAuthenticators::CATEGORY), None).await?;
-    while let Some(item) = items.try_next().await? {
-        match item {
-            FollowItem::Event(event) => {
-                if let Ok(User { tenant, key }) = User::of(&event.stream) {
-                    found.entry(tenant).or_default().insert(key);
-                }
-                // A log in memory never waits: others get their turn.
-                tokio::task::coop::consume_budget().await;
-            }
-            FollowItem::Poison(_) | FollowItem::Checkpoint(_) => {}
-            FollowItem::CaughtUp(_) => break,
+    let filter = Filter::category(UserAuthenticators::CATEGORY);
+    read_on(log, &filter, &mut None, |event| {
+        if let Ok(User { tenant, key }) = User::of(&event.stream) {
+            found.entry(tenant).or_default().insert(key);
         }
-    }
+    })
+    .await?;
     let of = |(tenant, keys): (TenantId, HashSet<UserKey>)| {
         keys.into_iter().map(move |key| User { tenant: tenant.clone(), key })
     };

@@ -11,6 +11,7 @@ use countersign_eventsourcing::{
 use countersign_service::{ApiError, Foundation, PassedOver, Reason, keyring_stream};
 use tokio_util::sync::CancellationToken;
 
+use super::unfinished;
 use crate::app::RotateSecrets;
 
 /// How often the log is told how far a rotation has come, by the clock of the installation. Seldom: the stream remembers so many
@@ -24,11 +25,6 @@ pub struct SecretRotations {
     stop: CancellationToken,
     passed_over: PassedOver,
 }
-
-/// A rotation has not come to its end.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-struct Unfinished(String);
 
 impl SecretRotations {
     /// Makes the reactor over a foundation; it comes to a halt soon after `stop`, and goes on at the next start.
@@ -118,10 +114,7 @@ impl Reactor for SecretRotations {
 
     async fn react(&self, event: &RecordedEvent) -> Result<(), Source> {
         // It begins again at this event.
-        self.rotate(event).await.map_err(|error| {
-            let unfinished = || -> Source { Arc::new(Unfinished(error.message.clone())) };
-            error.source.clone().unwrap_or_else(unfinished)
-        })
+        self.rotate(event).await.map_err(unfinished)
     }
 
     async fn poisoned(&self, poison: &Poison) {

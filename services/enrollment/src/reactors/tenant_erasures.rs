@@ -8,6 +8,7 @@ use countersign_domain::tenant::Tenant;
 use countersign_eventsourcing::{Decider as _, Filter, Poison, Reactor, RecordedEvent, Source};
 use countersign_service::{ApiError, Foundation, PassedOver, Reason};
 
+use super::{Unfinished, unfinished};
 use crate::app::{TENANT_ERASED, TenantErasure, erase_tenant};
 
 /// Follows `TenantErased`, and erases the tenant's users. Seeing an event again erases those who are left.
@@ -16,11 +17,6 @@ pub struct TenantErasures {
     foundation: Arc<Foundation>,
     passed_over: PassedOver,
 }
-
-/// The users of a tenant could not be erased.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-struct Unfinished(String);
 
 impl TenantErasures {
     /// Makes the reactor over a foundation.
@@ -75,7 +71,7 @@ impl Reactor for TenantErasures {
                 Ok(())
             }
             // It begins again at this event.
-            Err(error) => Err(error.source.unwrap_or_else(|| Arc::new(Unfinished(error.message)))),
+            Err(error) => Err(unfinished(error)),
         }
     }
 

@@ -7,6 +7,7 @@ mod offline;
 mod refusal;
 mod rewrapping;
 mod shown;
+mod unasked;
 
 use std::{
     fmt,
@@ -28,6 +29,7 @@ use super::assertion::VALID_FOR;
 pub(super) use api::KeyApi;
 pub(super) use chronicle::Chronicle;
 pub(crate) use offline::OfflineKeys;
+pub(super) use unasked::unasked;
 
 /// The installation's own keys. Cheap to clone.
 #[derive(Clone)]

@@ -1,7 +1,5 @@
 //! The keys as the log is told of them.
 
-use std::sync::atomic::Ordering;
-
 use countersign_core::Timestamp;
 use countersign_domain::keyring::{Observed, ObservedAssertionKey};
 use countersign_keys::PublishedKey;
@@ -14,9 +12,8 @@ impl Keyring {
         let rotation = &self.inner.rotation;
         let versions = rotation.versions();
         let newest = versions.last().copied().unwrap_or_default();
-        let is_complete = self.inner.complete.load(Ordering::Acquire) == newest;
         let progress =
-            Some(rotation.progress()).filter(|seen| is_complete && seen.version == newest);
+            Some(rotation.progress()).filter(|seen| self.is_complete() && seen.version == newest);
         let published = self.inner.assertion_keys.published();
         Observed {
             provider: (!self.is_shared()).then(|| rotation.provider().to_string().into()),

@@ -9,14 +9,11 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use countersign_core::Chain;
 use countersign_domain::keyring::{Command, Event, Observed};
-use countersign_eventsourcing::{Metadata, Request};
+use countersign_eventsourcing::Request;
 use countersign_service::{ApiError, Foundation, keyring_stream, lifecycle::Lifecycle};
 use tokio::sync::Mutex;
 
-use super::{Keyring, refusal::rejected};
-
-/// Who tells of what nobody asked for here.
-const REQUESTER: &str = "service:keys";
+use super::{Keyring, refusal::rejected, unasked::unasked};
 
 /// How often the keys are looked at. What is looked at is in memory, and the log is told only of what has changed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -153,7 +150,7 @@ impl Chronicle {
         let is_told =
             told.seen.as_ref().is_some_and(|told| seen == Observed { now, ..told.clone() });
         if !is_told {
-            self.tell(&self.found(), seen.clone()).await?;
+            self.tell(&unasked(&self.foundation), seen.clone()).await?;
             told.seen = Some(seen);
         }
         Ok(())
@@ -175,20 +172,6 @@ impl Chronicle {
         let command = Command::Observe(Box::new(observed));
         let told = self.foundation.keyrings.execute(&keyring_stream(), request, command).await;
         told.map(drop).map_err(|error| ApiError::from_execute(error, rejected))
-    }
-
-    /// Makes the request of what nobody asked for here.
-    fn found(&self) -> Request {
-        let command_id = self.foundation.new_id();
-        let metadata = Metadata {
-            recorded_at: self.foundation.now(),
-            correlation_id: self.foundation.new_id(),
-            causation_id: command_id,
-            requester: REQUESTER.into(),
-            traceparent: "".into(),
-            request_digest: 0,
-        };
-        Request { command_id, metadata }
     }
 }
 

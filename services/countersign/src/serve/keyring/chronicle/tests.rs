@@ -9,7 +9,7 @@ use std::{
 
 use countersign_domain::keyring::{Keyring as Told, State};
 use countersign_eventlog::memory::TroubledLog;
-use countersign_eventsourcing::{EventCodec as _, EventLog as _, NoSnapshots, Revision};
+use countersign_eventsourcing::{EventCodec as _, EventLog as _, Metadata, NoSnapshots, Revision};
 use countersign_keys::{AssertionAlgorithm, LocalKeys};
 use countersign_service::{FoundationParts, Reason};
 use futures_util::TryStreamExt as _;
@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{
-    super::{KeyringError, Sharing},
+    super::{KeyringError, Sharing, unasked::REQUESTER},
     *,
 };
 use crate::World;
